@@ -128,7 +128,9 @@ def test_quoted_messages_are_those_of_the_code():
 
 
 def test_both_languages_show_every_notebook_and_its_page():
-    for notebook in (ROOT / "notebooks").glob("*.ipynb"):
+    notebooks = sorted((ROOT / "notebooks").glob("*.ipynb"))
+    assert len(notebooks) == 4
+    for notebook in notebooks:
         for text in READMES.values():
             assert f"](notebooks/{notebook.name})" in text and f"](docs/pages/{notebook.stem}.html)" in text
 

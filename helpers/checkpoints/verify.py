@@ -268,7 +268,7 @@ def _check_record(
         names = [name for name in stored | made if stored.get(name) != made.get(name)]
         if names:
             report.findings.append(
-                f"the fates of {len(names)} {role} tensors differ from the record, the first: {names[0]}"
+                f"fates of {counted(len(names), f'{role} tensor')} that differ from the record, the first: {names[0]}"
             )
     total = sum(len(fates) for fates in plan.fates.values())
     report.checked.append(f"fates of {counted(total, 'source tensor')} ({', '.join(sorted(roles))})")

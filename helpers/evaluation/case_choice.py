@@ -67,7 +67,8 @@ def choose_cases(scored_runs: Sequence[ScoredRun], dataset: Dataset) -> ChosenCa
     }
     # A data set of exported corrections holds some of the cases that it comes from: nothing is gone.
     gone = [case_id for case_id, split in strangers.items() if split in splits and dataset.exported is None]
-    absent = [case_id for case_id in strangers if case_id not in gone]
+    lost = set(gone)
+    absent = [case_id for case_id in strangers if case_id not in lost]
     elsewhere = "they are not in the data set" if splits == {None} or dataset.exported else "they are of other splits"
     kept = set(chosen)
     left_out = {

@@ -9,6 +9,7 @@ import pandas as pd
 from scipy.special import expit, logit
 
 from helpers.core.errors import RefusedInput
+from helpers.core.shown_text import counted
 from helpers.evaluation.score_table import Unit, patient_means, unit_columns, unit_keys, unit_of
 from helpers.metrics.intervals import SEED, Interval, Scale, column_intervals, mean_interval
 from helpers.metrics.overlap import PixelCounts, overlap_scores
@@ -228,8 +229,8 @@ def require_apart(table: pd.DataFrame, development: pd.DataFrame) -> None:
         if shared:
             word = column.removesuffix("_id")
             raise RefusedInput(
-                f"development: expected other patients than the scored ones, found {len(shared)} {word}s in both, the "
-                f"first {shared[0]}. Split by patient"
+                f"development: expected other patients than the scored ones, found {counted(len(shared), word)} in "
+                f"both, the first {shared[0]}. Split by patient"
             )
 
 

@@ -7,11 +7,10 @@ is at half a pixel.
 from enum import StrEnum
 
 import numpy as np
-from scipy.ndimage import distance_transform_edt, generate_binary_structure, label
+from scipy.ndimage import distance_transform_edt, label
 
-from helpers.metrics.masks import as_mask, as_masks
+from helpers.metrics.masks import EIGHT_NEIGHBOURS, as_mask, as_masks
 
-_EIGHT = generate_binary_structure(2, 2)
 _STEP = 0.25
 
 ASIDE_PX = 2.0
@@ -119,7 +118,7 @@ def gap_bridged(truth: np.ndarray, prediction: np.ndarray, course: np.ndarray, r
 
 
 def _leads(mask: np.ndarray, first: np.ndarray, last: np.ndarray) -> bool:
-    pieces = label(mask, _EIGHT)[0]
+    pieces = label(mask, EIGHT_NEIGHBOURS)[0]
     return bool(set(np.unique(pieces[first])) & set(np.unique(pieces[last])) - {0})
 
 

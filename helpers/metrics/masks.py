@@ -8,6 +8,7 @@ from helpers.core.errors import RefusedInput
 
 _NUMBERS = "iuf"  # numpy's kinds of signed, unsigned and floating numbers
 _MOST_VALUES = 5
+EIGHT_NEIGHBOURS = np.ones((3, 3), bool)  # pixels that touch at a corner are of one piece
 
 
 def as_mask(name: str, array: Any) -> np.ndarray:

@@ -7,9 +7,7 @@ from scipy.ndimage import binary_closing, label
 from skimage.morphology import disk
 
 from helpers.core.errors import UsageProblem
-from helpers.metrics.masks import as_mask
-
-_EIGHT = np.ones((3, 3), bool)
+from helpers.metrics.masks import EIGHT_NEIGHBOURS, as_mask
 
 
 @dataclass(frozen=True)
@@ -54,7 +52,7 @@ def closed(mask: np.ndarray, radius: int) -> np.ndarray:
 
 def without_small(mask: np.ndarray, fewest: int) -> np.ndarray:
     """A mask (H, W) without its components of fewer than `fewest` pixels, bool. Raises RefusedInput as `as_mask`."""
-    components, _ = label(as_mask("mask", mask), _EIGHT)
+    components, _ = label(as_mask("mask", mask), EIGHT_NEIGHBOURS)
     kept = np.bincount(components.ravel()) >= fewest
     kept[0] = False
     return np.asarray(kept[components])

@@ -9,15 +9,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
-from scipy.ndimage import generate_binary_structure, label
+from scipy.ndimage import label
 from skimage.morphology import skeletonize
 
 from helpers.metrics.empties import decided_value
-from helpers.metrics.masks import as_mask, as_masks
+from helpers.metrics.masks import EIGHT_NEIGHBOURS, as_mask, as_masks
 from helpers.metrics.nearest_pixels import nearest_distances, nearest_pixels
-
-_EIGHT = generate_binary_structure(2, 2)
-_FOUR = generate_binary_structure(2, 1)
 
 # Another method moves clDice by about 0.01, so that the method is part of the metric's definition.
 SKELETON_METHOD = "zhang"
@@ -40,7 +37,7 @@ def betti_numbers(mask: np.ndarray) -> BettiNumbers:
     Raises RefusedInput as `as_mask`.
     """
     padded = np.pad(as_mask("mask", mask), 1)
-    pieces = label(padded, _EIGHT)[1]
+    pieces = label(padded, EIGHT_NEIGHBOURS)[1]
     return BettiNumbers(pieces=pieces, holes=pieces - _euler_number(padded))
 
 
@@ -134,7 +131,7 @@ def branch_labels(skeleton: np.ndarray) -> np.ndarray:
     padded = np.pad(skeleton, 1).view(np.uint8)
     in_column = padded[:-2] + padded[1:-1] + padded[2:]
     around = in_column[:, :-2] + in_column[:, 1:-1] + in_column[:, 2:]  # the pixel itself and its neighbours
-    branches: np.ndarray = label(skeleton & (around <= 3), _EIGHT)[0]
+    branches: np.ndarray = label(skeleton & (around <= 3), EIGHT_NEIGHBOURS)[0]
     return branches
 
 
@@ -156,7 +153,7 @@ def broken_branches(truth_skeleton: np.ndarray, prediction: np.ndarray) -> dict[
     truth_skeleton, prediction = as_masks(truth_skeleton=truth_skeleton, prediction=prediction)
     branches = branch_labels(truth_skeleton)
     missing = (branches > 0) & ~prediction
-    stretches = label(missing, _EIGHT)[0][missing]
+    stretches = label(missing, EIGHT_NEIGHBOURS)[0][missing]
     gaps = (np.bincount(stretches) >= SHORTEST_GAP_PX)[stretches]
     return {
         "broken_branches": float(np.unique(branches[missing][gaps]).size),
@@ -164,28 +161,18 @@ def broken_branches(truth_skeleton: np.ndarray, prediction: np.ndarray) -> dict[
     }
 
 
-def local_width(truth: np.ndarray, truth_skeleton: np.ndarray) -> np.ndarray:
-    """Width in pixels of the vessel that each pixel of `truth` belongs to; 0 outside.
+def widths_inside(truth: np.ndarray, truth_skeleton: np.ndarray) -> np.ndarray:
+    """Width in pixels of the vessel that each pixel of `truth` belongs to.
 
     It is twice the distance from the nearest pixel of the centreline to the background, less one: right for odd widths,
     one too small for even ones, whose middle lies between pixels.
 
     Args:
-        truth: mask (H, W), with background on all four sides.
-        truth_skeleton: its centreline, mask (H, W), with at least one pixel.
+        truth: bool (H, W), with background on all four sides.
+        truth_skeleton: its centreline, bool (H, W), with at least one pixel.
     Returns:
-        float64 (H, W).
-    Raises:
-        RefusedInput: as `as_mask`, and for two shapes.
+        float64 (n,), of the n pixels of `truth` in the order of its rows.
     """
-    truth, truth_skeleton = as_masks(truth=truth, truth_skeleton=truth_skeleton)
-    width = np.zeros(truth.shape)
-    width[truth] = _widths_inside(truth, truth_skeleton)
-    return width
-
-
-def _widths_inside(truth: np.ndarray, truth_skeleton: np.ndarray) -> np.ndarray:
-    """`local_width` of the pixels of `truth` alone, float64 (n,); bool (H, W) both."""
     depth = np.zeros(truth.shape)
     depth[truth_skeleton] = nearest_distances(~truth, truth_skeleton)
     return np.asarray(2 * depth[nearest_pixels(truth_skeleton, truth)] - 1)
@@ -206,7 +193,7 @@ def calibre_recall(truth: np.ndarray, truth_skeleton: np.ndarray, prediction: np
         empty = {"truth_empty": True, "prediction_empty": not prediction.any()}
         return {name: decided_value(name, **empty) for name in names}
     bounds = [*CALIBRE_FROM_PX.values()][1:]
-    classes = np.digitize(_widths_inside(truth, truth_skeleton), bounds)
+    classes = np.digitize(widths_inside(truth, truth_skeleton), bounds)
     wanted = np.bincount(classes, minlength=len(names))
     hits = np.bincount(classes[prediction[truth]], minlength=len(names))
     return {name: float(hit / total) if total else np.nan for name, hit, total in zip(names, hits, wanted, strict=True)}

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from helpers.core.errors import UsageProblem
 from helpers.core.given_values import Spelling
+from helpers.core.shown_text import counted
 from helpers.core.vocabulary import Ensemble
 
 logger = logging.getLogger(__name__)
@@ -68,6 +69,6 @@ def tell_cost(kinds: Sequence[Ensemble], frames: int) -> None:
     """Say before long work what members cost; nothing where they cost nothing."""
     if passes(kinds) > 1:
         logger.info(
-            "ensemble: %d frames are predicted %d times each, which takes %d times as long",
-            *(frames, passes(kinds), passes(kinds)),
+            "ensemble: %s predicted %d times each, which takes %d times as long",
+            *(counted(frames, "frame"), passes(kinds), passes(kinds)),
         )

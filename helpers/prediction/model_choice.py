@@ -169,14 +169,14 @@ class ModelChoice:
             raise UsageProblem(f"{spell('cuda_graphs')}: expected a CUDA device, got {device.type}. Leave it out")
 
     def _exported(self, folder: Path, identity: Mapping[str, Any]) -> AnyPredictor:
-        return self._around(*model_loading.load_model(folder, self.device, self.dtype, self.quantize), identity)
+        return self._predictor(*model_loading.load_model(folder, self.device, self.dtype, self.quantize), identity)
 
     def _composed(self, checkpoint: Path) -> AnyPredictor:
         options: dict[str, Any] = {"device": self.device, "dtype": self.dtype, "quantization": self.quantize}
-        return self._around(*composition.compose(checkpoint, **vars(self.composition), **options))
+        return self._predictor(*composition.compose(checkpoint, **vars(self.composition), **options))
 
-    def _around(self, model: Any, tokenizer: Any, identity: Mapping[str, Any]) -> AnyPredictor:
-        """The predictor of frames or of sequences around a loaded model."""
+    def _predictor(self, model: Any, tokenizer: Any, identity: Mapping[str, Any]) -> AnyPredictor:
+        """The predictor of frames or of sequences that a loaded model makes."""
         model = GraphedModel(model) if self.cuda_graphs else model
         if self.mode is Mode.FRAME:
             return Sa2VAPredictor(model, tokenizer, identity, self.max_new_tokens)

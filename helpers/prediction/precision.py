@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from helpers.core.documents import document
 from helpers.core.errors import UsageProblem
 from helpers.core.shown_text import counted
 from helpers.core.vocabulary import Combine, Quantization
@@ -98,6 +99,7 @@ def _matches(name: str, pattern: str) -> bool:
     )
 
 
+SCHEMA, SCHEMA_VERSION = "vesselkit.precision", 1
 _GIB = 1 << 30
 
 
@@ -152,8 +154,8 @@ class PrecisionReport:
         return all(found.refused is None for found in self.results if found.stages)
 
     def to_dict(self) -> dict[str, Any]:
-        """A JSON object."""
-        return {**asdict(self), "ok": self.ok}
+        """A JSON object, with its schema."""
+        return document(SCHEMA, SCHEMA_VERSION, {**asdict(self), "ok": self.ok})
 
     def to_text(self) -> str:
         """A table for people, and what each kind's stages reached."""

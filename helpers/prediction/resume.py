@@ -105,12 +105,12 @@ def tell_mixture(found: Mapping[str | None, int], made_with: Mapping[str, str | 
         before = {} if text is None else json.loads(text)
         other = [name for name in made_with if made_with[name] != before.get(name, made_with[name])]
         if text is None:
-            logger.warning("%d cases of this run do not say under which versions they were computed", count)
+            logger.warning("%s of this run computed under versions that are not known", counted(count, "case"))
         elif other:
             logger.warning(
-                "%d cases of this run were computed with %s, those to come are with %s: results may differ by that "
-                "alone. To have all from one, predict into a new folder",
-                count,
+                "%s of this run computed with %s, those to come with %s: results may differ by that alone. To have all "
+                "from one, predict into a new folder",
+                counted(count, "case"),
                 making_words(before, other),
                 making_words(made_with, other),
             )

@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from helpers.core.errors import RefusedInput, UsageProblem
+from helpers.core.shown_text import counted
 from helpers.core.vocabulary import QueueOrder
 from helpers.core.watermark import stamp_text
 from helpers.data.cases import Case
@@ -143,10 +144,10 @@ class ReviewSource:
         table, other = self.metrics.scores(name), outdated(self.metrics, name, self._scored_run)
         if other:
             logger.warning(
-                "%d of %d cases have no scores here: they were predicted again since they were scored. Evaluate the "
-                "run again to have them",
+                "%d of %s without scores here: predicted again since they were scored. Evaluate the run again to have "
+                "them",
                 len(other),
-                len(table),
+                counted(len(table), "case"),
             )
         return table[~table["case_id"].isin(other)].reset_index(drop=True)
 

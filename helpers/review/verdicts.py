@@ -321,5 +321,5 @@ def _without_spoilt(
     if spoilt and not found and len(spoilt) > 1:
         raise RefusedInput(f"{path}: expected verdicts as docs/review.md has them, one a line, found none. Check it")
     if spoilt:
-        logger.warning("a verdict file has %d lines that were cut or damaged; they are passed over", len(spoilt))
+        logger.warning("a verdict file has %s cut or damaged, passed over", counted(len(spoilt), "line"))
     return tuple(found)

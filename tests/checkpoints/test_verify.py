@@ -12,6 +12,7 @@ from helpers.checkpoints import verify as verify_module
 from helpers.checkpoints.convert.plan import Lora, Rows, SourceRole, Target, TensorOrigin
 from helpers.checkpoints.convert.weights import Weights, raw_bytes
 from helpers.checkpoints.verify import VerificationReport, verify
+from helpers.core.shown_text import counted
 
 
 def test_verify_accepts_a_finished_folder(finished):
@@ -93,7 +94,7 @@ def test_a_role_that_only_one_side_has_is_found(tmp_path, finished):
     more = {"a": {"fate": "used", "targets": []}}
     copy = edited(tmp_path, folder, lambda values: values["sources"].update(pretrained=more))
     report = verify(copy, tiny.checkpoint, tiny.base, tiny.sam2)
-    assert report.findings == ["the fates of 1 pretrained tensors differ from the record, the first: a"]
+    assert report.findings == ["fates of 1 pretrained tensor that differ from the record, the first: a"]
 
 
 def test_files_that_are_missing_and_files_that_are_more_are_found(tmp_path, finished):
@@ -140,7 +141,7 @@ def test_what_was_checked_is_said(finished):
 def test_the_first_findings_are_shown_and_the_others_counted(count, last):
     report = VerificationReport("model", ["files"], [str(number) for number in range(count)])
     lines = report.to_text(most=3).splitlines()
-    assert lines[:3] == [f"model: {count} findings", "  checked: files", "  FINDING: 0"]
+    assert lines[:3] == [f"model: {counted(count, 'finding')}", "  checked: files", "  FINDING: 0"]
     assert lines[-1] == last and len(lines) == 2 + min(count, 3) + (count > 3)
     assert not report.ok and len(report.to_text().splitlines()) == 2 + count
     many = VerificationReport("model", [], [str(number) for number in range(22)])

@@ -100,7 +100,7 @@ def test_convert_keeps_names_of_training_images_under_the_key_that_is_named(call
     monkeypatch.setattr("helpers.evaluation.leakage.conversion_names.read_record", lambda folder: record)
     options = ("--checkpoint", "c.pth", "--output", "out", "--train-config", "cfg.py", "--id-key", "keys/my.key")
     ended = call("convert", *options)
-    assert ended.code == 0 and "note: names of 1 training images were kept on this machine as hashes" in ended.err
+    assert ended.code == 0 and "note: names of 1 training image were kept on this machine as hashes" in ended.err
     kept = json.loads((inputs / "config/vesselkit/training-names/ab.json").read_text())
     assert kept["key_fingerprint"] == fingerprint(read_key(inputs / "keys/my.key"))
     (inputs / "keys/my.key").write_text("no key")

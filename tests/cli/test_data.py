@@ -25,6 +25,7 @@ def test_a_sound_set_passes_and_an_id_leads_back(call, folder):
     checked = call("data", "check", "set", "--json")
     assert checked.code == 0, checked.err
     found = json.loads(checked.out)
+    assert (found["schema"], found["schema_version"]) == ("vesselkit.audit", 1)
     assert (found["cases"], found["counts"]["error"]) == (2, 0) and "Doe" not in checked.out
     case_ids = json.loads((folder / ".vesselkit" / "id-map.json").read_text())["cases"]
     asked = call("data", "who", case_ids["images/Doe_1_2.png"], "--data", "set")

@@ -6,10 +6,15 @@ from typing import Annotated
 
 import pytest
 import typer
+import vesselkit
+from typer.main import get_command
 
+from helpers.cli.app import app
 from helpers.cli.options import AS_FOUND, Data, DataOptions, with_data_options
 from helpers.core.errors import UsageProblem
 from helpers.core.vocabulary import AskedIds
+from helpers.evaluation.regression_gate import check
+from helpers.stages.predict_stage import predict
 
 Layout = Annotated[str | None, typer.Option("--layout", help="Two of them.")]
 
@@ -50,3 +55,26 @@ def test_more_words_are_added_to_those_that_were_typed():
         "split": "test",
         "metrics": "m",
     }
+
+
+FUNCTIONS = {
+    "convert": vesselkit.convert,
+    "predict": vesselkit.predict,
+    "evaluate": vesselkit.evaluate,
+    "review": vesselkit.open_review,
+    "gate": check,
+    "refseg": predict,
+}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_default_of_a_command_is_that_of_its_function(name):
+    """A command that leaves a default to its function has None, or `auto`."""
+    options = {option.name: option.default for option in get_command(app).commands[name].params}
+    own = {
+        one.name: one.default
+        for one in inspect.signature(FUNCTIONS[name]).parameters.values()
+        if one.default is not inspect.Parameter.empty
+    }
+    shared = {one for one in options.keys() & own.keys() if options[one] not in (None, "auto")}
+    assert {one: options[one] for one in shared} == {one: own[one] for one in shared}

@@ -56,7 +56,7 @@ def test_leakage_stands_in_every_table_of_scores(data, truths, good, tmp_path):
     warned = [part.split("\n")[0] for part in parts if "| **warning:** 1 of 12 scored cases is training" in part]
     title = ": 6 patients, 1 of them TRAINING patients"
     assert warned == [f"{name}{title}" for name in ("Headline", "other against good", "Second table")]
-    assert "Training list" in parts[0] and "1 entries, 1 case of the data set among them" in parts[0]
+    assert "Training list" in parts[0] and "1 entry, 1 case of the data set among them" in parts[0]
     assert len(set(found.summary["warnings"])) == len(found.summary["warnings"])
 
 
@@ -140,5 +140,5 @@ def test_a_spelling_on_the_other_side_is_no_other_patient(tmp_path):
         write_run(tmp_path / f"{name}_run", truths, dataset=data.identity)
         if name == "development":
             evaluate([tmp_path / "development_run"], data, tmp_path / "d", processes=1, draws=50)
-    with pytest.raises(RefusedInput, match="expected other patients than the scored ones, found 1 patients in both"):
+    with pytest.raises(RefusedInput, match="expected other patients than the scored ones, found 1 patient in both"):
         evaluate([tmp_path / "scored_run"], data, tmp_path / "m", development=tmp_path / "d", processes=1)

@@ -77,7 +77,7 @@ def test_a_run_is_not_scored_on_frames_of_another_depth(tmp_path):
     dataset = open_dataset(tmp_path / "data", ids=IdPolicy.KEEP)
     predict(dataset.frames, PlainPredictor(), tmp_path / "run", batch_size=1, dataset=dataset.identity)
     deeper = open_dataset(tmp_path / "data", ids=IdPolicy.KEEP, tried=Rules(bits=14))
-    said = r"other pixels in 1 of 1 cases .* \(16-bit frames were read as 12 bits, and the data set has 14 bits\)"
+    said = r"other pixels in 1 of 1 case .* \(16-bit frames were read as 12 bits, and the data set has 14 bits\)"
     with pytest.raises(RefusedInput, match=said):
         evaluate([tmp_path / "run"], deeper, tmp_path / "m", processes=1)
     evaluate([tmp_path / "run"], dataset, tmp_path / "m", processes=1)

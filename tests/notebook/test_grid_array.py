@@ -118,7 +118,7 @@ def test_a_grid_becomes_one_array_whose_tasks_leave_notebooks_and_marks(root, cl
     again = submit_array(read_grid(path), lines.append)
     assert [again[number].status for number in (1, 2, 3)] == [JobStatus.WAITING, JobStatus.WAITING, JobStatus.KEPT]
     assert lines[2:] == [
-        "submitted 1 jobs as SLURM array 71",
+        "submitted 1 job as SLURM array 71",
         "1 job done, 1 in the queue already; the same command looks again",
     ]
     assert "--array" not in (cluster / "submitted").read_text().split("\0")[1]

@@ -36,6 +36,7 @@ def test_kinds_agree_on_a_sound_model(fixture_folder, frames):
     ]  # fmt: skip
     assert all(0 < stage.largest < 1e4 and stage.not_finite == 0 for stage in reference.stages)
     values = json.loads(json.dumps(found.to_dict()))
+    assert (values["schema"], values["schema_version"]) == ("vesselkit.precision", 1)
     assert values["ok"] and values["results"][2]["kind"] == {"dtype": "float32", "quantization": "int8"}
     text = found.to_text()
     assert "masks are compared with those of float32" in text and "int8 (float32)" in text and "Doe" not in text

@@ -77,7 +77,7 @@ def test_the_same_call():
         ({"states": np.array([[1.0, np.inf]], np.float32)}, Seam.SEG, "not finite here"),
         ({"projected": np.array([[3.1]], np.float32)}, Seam.PROJECTION, "relative difference 0.033"),
         ({"candidates": np.zeros((1, 3, 1, 2), np.float32)}, Seam.MASK, "logits: relative difference 1"),
-        ({"candidates": np.zeros((2, 3, 1, 2), np.float32)}, Seam.MASK, "1 masks in the receipt, 2 here"),
+        ({"candidates": np.zeros((2, 3, 1, 2), np.float32)}, Seam.MASK, "1 mask in the receipt, 2 here"),
         ({"ious": np.array([[0.95, 0.9, 0.2]], np.float32)}, Seam.MASK, "another candidate is chosen, by 0.05"),
     ],
 )

@@ -246,8 +246,8 @@ def test_a_run_that_goes_on_under_other_versions_says_so_then_and_whenever_it_is
     assert not caplog.records  # nothing is computed
     redraw(frames[2], 77)
     summary = compute(frames, run)
-    (told,) = [record.message for record in caplog.records if "of this run were computed" in record.message]
-    assert told.startswith("4 cases of this run were computed with torch 1.0, pillow 2.0, those to come are with torch")
+    (told,) = [record.message for record in caplog.records if "of this run computed" in record.message]
+    assert told.startswith("4 cases of this run computed with torch 1.0, pillow 2.0, those to come with torch")
     found = open_run(run)
     assert "4 of 5 cases with pillow 2.0, torch 1.0; 1 of 5 cases with pillow" in found.mixture
     assert f"note: {found.mixture}" in summary.to_text()
@@ -260,7 +260,7 @@ def test_shards_of_different_versions_make_a_mixture_that_the_run_tells(frames, 
         before.setattr("helpers.__version__", "0.0.1")
         compute(frames, run, shard=WorkShard(1, 2))
     summary = compute(frames, run, shard=WorkShard(2, 2))
-    assert "3 cases of this run were computed with vesselkit 0.0.1" in caplog.text
+    assert "3 cases of this run computed with vesselkit 0.0.1" in caplog.text
     assert summary.complete and "with vesselkit 0.0.1; 2 of 5 cases with vesselkit" in summary.to_text()
 
 
@@ -278,8 +278,8 @@ def test_cases_that_say_no_version_are_known_by_the_manifest_or_said_to_be_unkno
         (run / "manifest.json").unlink()
     redraw(frames[2], 77)
     compute(frames, run)
-    said = "with transformers 1.0, those to come are with" if finished else "do not say under which versions"
-    assert f"4 cases of this run {'were computed ' if finished else ''}{said}" in caplog.text
+    said = "with transformers 1.0, those to come with" if finished else "under versions that are not known"
+    assert f"4 cases of this run computed {said}" in caplog.text
     assert "4 of 5 cases with no versions kept; 1 of 5 cases with" in open_run(run).mixture
 
 

@@ -67,5 +67,5 @@ def test_scores_of_what_is_there_no_more_are_left_out_and_it_is_said(tmp_path, c
     assert FAILED in open_source(run, dataset, metrics=metrics).scores and not caplog.records
     source = open_source(predict_again(run, FAILED), dataset, metrics=metrics)
     assert FAILED not in source.scores and GRIDDED in source.scores
-    assert "1 of 5 cases have no scores here: they were predicted again" in caplog.text
+    assert "1 of 5 cases without scores here: predicted again" in caplog.text
     assert next(case for case in source.cases if case.case_id == FAILED).scores == {}

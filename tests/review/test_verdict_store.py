@@ -119,10 +119,10 @@ def test_a_file_from_elsewhere_with_a_time_of_no_moment_is_refused_whole_a_cut_l
     timeless = record(2).to_line().replace(record(2).time, "May 1st")
     path.write_text(record(1).to_line() + timeless + record(3).to_line()[:50])
     with pytest.raises(
-        RefusedInput, match="downloaded.jsonl: line 2: time: expected a moment .* got 'May 1st'.* 1 lines"
+        RefusedInput, match="downloaded.jsonl: line 2: time: expected a moment .* got 'May 1st'.* 1 line,"
     ):
         read_taken(path)
     assert read_lines(path) == (record(1),)  # in a store it is one of the damaged lines
     path.write_text(record(1).to_line() + record(3).to_line()[:50])
     caplog.clear()
-    assert read_taken(path) == (record(1),) and "1 lines that were cut" in caplog.text
+    assert read_taken(path) == (record(1),) and "1 line cut" in caplog.text

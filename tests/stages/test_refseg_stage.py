@@ -228,7 +228,7 @@ def test_images_of_other_versions_are_told_and_warned_of(tmp_path, caplog):
     (output / "parts/b.json").unlink()
     with caplog.at_level(logging.WARNING):
         run(dataset, output)
-    assert "1 cases of this run were computed with vesselkit 0.0.1, those to come are with" in caplog.text
+    assert "1 case of this run computed with vesselkit 0.0.1, those to come with" in caplog.text
     (warning,) = read(output)[1]["warnings"]
     assert "1 of 2 cases with vesselkit 0.0.1; 1 of 2 cases with vesselkit" in warning
     assert f"**warning:** {warning}" in (output / "summary.md").read_text()

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from helpers.core.atomic import write_json_atomic, write_text_atomic
+from helpers.core.documents import document
 from helpers.core.progress import track
 from helpers.core.shown_text import counted
 from helpers.data.audit.findings import (
@@ -40,6 +41,8 @@ from helpers.data.truth.mask_values import DECIDE
 from helpers.data.truth.other_frame import suggestions
 from helpers.data.truth.shape_labels import DECIDE_LABELS
 
+SCHEMA, SCHEMA_VERSION = "vesselkit.audit", 1
+
 
 @dataclass(frozen=True)
 class AuditReport:
@@ -68,8 +71,8 @@ class AuditReport:
         return not any(finding.severity is AuditSeverity.ERROR for finding in self.findings)
 
     def to_dict(self) -> dict[str, Any]:
-        """A JSON object."""
-        return {**asdict(self), "counts": counts(self.findings)}
+        """A JSON object, with its schema."""
+        return document(SCHEMA, SCHEMA_VERSION, {**asdict(self), "counts": counts(self.findings)})
 
     def to_text(self) -> str:
         """The findings and what they add up to, for people."""
@@ -237,7 +240,10 @@ def _copy_findings(dataset: Dataset) -> Iterator[AuditFinding]:
     stems = [stem for case in dataset.cases if (stem := source_stem(case.frame.path.name)) is not None]
     sources = len(set(stems))
     if sources < len(stems):
-        said = f"{len(stems)} images are copies of {sources}, by their names, which an export turned or altered (.rf.)"
+        said = (
+            f"{counted(len(stems), 'image')} are copies of {sources}, by their names, which an export turned or "
+            "altered (.rf.)"
+        )
         advice = (
             "score and train on the images themselves, or group the copies with --group-by: they are no new patients"
         )

@@ -115,10 +115,12 @@ class DicomFacts:
     Attributes:
         patient_id: PatientID, or the patient's name where that is empty or says ANONYMOUS or the like; None where both
             are.
-        study_uid, series_uid, instance_uid: None where empty.
+        series_uid, instance_uid: None where empty.
         modality: such as `XA`; None where empty.
         moments: those that the header states.
+        instance_number: of the file in its series; None where empty.
         frame_count: 0 for a file without an image, such as a report.
+        rows, columns: of a frame in pixels; 0 without an image.
         spacing_mm: of rows and of columns. PixelSpacing where present; otherwise ImagerPixelSpacing, which holds at the
             detector and so is larger than in the patient; None where the header has neither.
         identity_fields: keywords of identifying header fields that are not empty, in alphabetical order.
@@ -131,7 +133,6 @@ class DicomFacts:
     """
 
     patient_id: str | None = field(repr=False)
-    study_uid: str | None = field(repr=False)
     series_uid: str | None = field(repr=False)
     instance_uid: str | None = field(repr=False)
     modality: str | None
@@ -185,7 +186,6 @@ def dicom_facts(path: Path) -> DicomFacts:
             patient_id=patient_of(header),
             issuer=text_of(header, "IssuerOfPatientID"),
             birth_date=text_of(header, "PatientBirthDate"),
-            study_uid=text_of(header, "StudyInstanceUID"),
             series_uid=text_of(header, "SeriesInstanceUID"),
             instance_uid=text_of(header, "SOPInstanceUID"),
             modality=text_of(header, "Modality"),

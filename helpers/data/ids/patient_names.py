@@ -1,6 +1,5 @@
 """Original names behind the ids of a whole data set, whichever split of it was opened. They stay on this machine."""
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -8,7 +7,7 @@ from pathlib import Path, PurePosixPath
 
 from helpers.data.cases import Record
 from helpers.data.groups.grouping import is_column, table_names
-from helpers.data.groups.name_parts import Spellings, folded, spellings
+from helpers.data.groups.name_parts import Spellings, spellings
 from helpers.data.groups.name_rules import NameRule, NoRule, rule_of
 from helpers.data.ids.case_ids import IdPolicy, Names
 from helpers.data.ids.id_map import map_path, read_map
@@ -58,14 +57,6 @@ class PatientNames:
     def by_case(self) -> Mapping[str, KnownName]:
         """Case id -> its file."""
         return {one.case_id: one for one in self.known if one.case_id is not None}
-
-    @cached_property
-    def ids_by_fold(self) -> Mapping[str, frozenset[str]]:
-        """A patient's name without what spellings differ in -> the ids of all its spellings."""
-        by_fold: dict[str, set[str]] = defaultdict(set)
-        for name, given in self.ids.items():
-            by_fold[folded(name)].add(given)
-        return {name: frozenset(ids) for name, ids in by_fold.items()}
 
 
 def patient_names(

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -203,7 +204,24 @@ class Undecided(ValueError):
 
 
 def read_plane(path: Path) -> Plane:
-    """The pixels of a mask file. Raises `UnreadableImage` as `read_mask`, but for their values."""
+    """The pixels of a mask file, not to be changed. Raises `UnreadableImage` as `read_mask`, but for their values.
+
+    The last file's are kept: problems, mask and ignored pixels of a case are asked for one after the other.
+    """
+    try:
+        state = path.stat()
+    except OSError:
+        return _decoded(path)  # which says so
+    return _kept_plane(path, state.st_size, state.st_mtime_ns)
+
+
+@lru_cache(maxsize=1)
+def _kept_plane(path: Path, size: int, changed: int) -> Plane:
+    """As `read_plane`; `changed` is there so that a file that was written again is read again."""
+    return _decoded(path)
+
+
+def _decoded(path: Path) -> Plane:
     with _opened(path) as image:
         try:
             image.load()

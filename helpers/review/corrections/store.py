@@ -19,6 +19,7 @@ from helpers.core.atomic import flush, write_bytes_atomic
 from helpers.core.errors import RefusedInput, UsageProblem
 from helpers.core.json_lines import MAX_BYTES, append_line
 from helpers.core.paths import plain_name
+from helpers.core.shown_text import counted
 from helpers.metrics.case_scores import mask_digest
 from helpers.review.corrections.record import CorrectionRecord, standing
 from helpers.runs.stored_maps import png_bytes, read_png
@@ -196,5 +197,5 @@ def _lines_of(path: Path, size: int, changed: int) -> tuple[CorrectionRecord, ..
             )
         records.append(record)
     if torn:
-        logger.warning("a record of corrections has %d lines that were torn; they are passed over", torn)
+        logger.warning("a record of corrections has %s torn, passed over", counted(torn, "line"))
     return tuple(records)

@@ -16,6 +16,7 @@ from helpers.checkpoints.convert.plan import SourceRole
 from helpers.checkpoints.read.adapters import AdapterPart, AdapterSettings
 from helpers.checkpoints.read.weight_source import CheckpointKind
 from helpers.core.errors import RefusedInput
+from helpers.core.shown_text import counted
 from helpers.model.configuration_sa2va import Sa2VAConfig
 from tests.support.listed_sources import listed, run_config, sources_of
 
@@ -120,7 +121,7 @@ def test_a_family_without_a_projector_lacks_none():
 def test_a_tensor_that_every_run_saves_is_missed(lost):
     names = [name for name in WHOLE if name != lost]
     stored = lost.removeprefix("mllm.model.")
-    with pytest.raises(RefusedInput, match=rf"iter_9.pth lacks 1 tensors that training saves, for example {stored};"):
+    with pytest.raises(RefusedInput, match=rf"iter_9.pth lacks 1 tensor that training saves, for example {stored};"):
         require_whole_checkpoint(opened(names, BENEATH, official=sized()))
 
 
@@ -138,7 +139,7 @@ def test_how_many_layers_there_are_is_the_configs_word_or_the_last_one(layers, o
     if not lost:
         require_whole_checkpoint(source)
         return
-    with pytest.raises(RefusedInput, match=f"lacks {lost} tensors"):
+    with pytest.raises(RefusedInput, match=f"lacks {counted(lost, 'tensor')} "):
         require_whole_checkpoint(source)
 
 
@@ -235,7 +236,9 @@ def beside(settings, more=(), part=AdapterPart.LANGUAGE, checkpoint=ONE):
     ],
 )
 def test_what_was_trained_beside_lora_is_missed(settings, count, first):
-    with pytest.raises(RefusedInput, match=f"lacks {count} tensors that training saves, for example {first};"):
+    with pytest.raises(
+        RefusedInput, match=f"lacks {counted(count, 'tensor')} that training saves, for example {first};"
+    ):
         require_trained_beside(beside(settings))
 
 
@@ -250,7 +253,7 @@ def test_what_is_there_or_was_not_trained_is_not_missed():
 
 def test_biases_of_the_part_that_has_lora_alone_count():
     vision = beside(AdapterSettings(bias="all"), part=AdapterPart.VISION, checkpoint=lora(VISION, (0,), ("attn.qkv",)))
-    with pytest.raises(RefusedInput, match="lacks 1 tensors .* vision_model.encoder.layers.0.attn.qkv.bias"):
+    with pytest.raises(RefusedInput, match="lacks 1 tensor .* vision_model.encoder.layers.0.attn.qkv.bias"):
         require_trained_beside(vision)
 
 

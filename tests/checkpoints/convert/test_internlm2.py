@@ -144,7 +144,7 @@ def test_lora_on_a_head_that_was_saved_too_is_merged_onto_the_saved_one(tmp_path
 
 def test_a_run_that_says_what_it_saved_must_hold_it(tmp_path, tiny):
     tiny.edit_checkpoint(lambda content: drop(content, "output.modules_to_save"))
-    refused(r"lacks 1 tensors that training saves, for example language_model\.lm_head\.weight", tiny, tmp_path / "out")
+    refused(r"lacks 1 tensor that training saves, for example language_model\.lm_head\.weight", tiny, tmp_path / "out")
 
 
 @pytest.mark.parametrize(

@@ -85,7 +85,7 @@ def test_its_own_settings_count_whatever_a_train_config_says(tmp_path, tiny):
         ({"lora_alpha": "8"}, "lora_alpha: '8' .*a copy of that folder with the value written out"),
         ({"use_rslora": "yes"}, "use_rslora: 'yes'"),
         ({"bias": "all"}, "lacks 6 tensors"),
-        ({"modules_to_save": ["lm_head"]}, "lacks 1 tensors"),
+        ({"modules_to_save": ["lm_head"]}, "lacks 1 tensor "),
     ],
 )
 def test_settings_of_an_adapter_are_read_as_strictly(tmp_path, tiny, settings, said):

@@ -12,6 +12,7 @@ from helpers.checkpoints.convert.key_map import LoraName, canonical_name, places
 from helpers.checkpoints.read.weight_source import CheckpointKind, open_source
 from helpers.checkpoints.verify import verify
 from helpers.core.errors import UsageProblem
+from helpers.core.shown_text import counted
 from helpers.prediction.engine.composition import compose
 from tests.support.exports import refused
 from tests.support.tiny_sources import TinySources, copy_qwen_vl, fixture_sources
@@ -149,7 +150,7 @@ def test_a_tokenizer_with_fewer_tokens_than_the_runs_is_refused(tmp_path, tiny, 
 
     edit_tokenizer_config(tiny, shorten)
     refused(
-        f"{count} tokens of the run's tokenizer cannot be found, and .SEG. would take another row",
+        f"{counted(count, 'token')} of the run's tokenizer cannot be found, and .SEG. would take another row",
         tiny,
         tmp_path / "out",
     )
@@ -187,7 +188,7 @@ def test_a_head_that_was_not_saved_is_refused(tmp_path, tiny):
 def test_lora_that_lacks_a_layer_is_refused(tmp_path, tiny):
     stem = WRAPPED + "model.language_model.layers.1.self_attn.o_proj.lora_"
     tiny.edit_checkpoint(lambda content: [content["state_dict"].pop(f"{stem}{one}.default.weight") for one in "AB"])
-    refused("lacks 1 tensors that training saves, for example language_model.model.layers.1.self_attn.o_proj", tiny,
+    refused("lacks 1 tensor that training saves, for example language_model.model.layers.1.self_attn.o_proj", tiny,
             tmp_path / "out")  # fmt: skip
 
 

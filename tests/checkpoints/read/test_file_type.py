@@ -14,6 +14,7 @@ from helpers.checkpoints.read.file_type import (
     refuse_universal,
 )
 from helpers.core.errors import RefusedInput
+from helpers.core.shown_text import counted
 
 POINTER = "version https://git-lfs.example/spec/v1\noid sha256:" + "0" * 64 + "\nsize 16364400968\n"
 
@@ -174,7 +175,9 @@ def test_the_cache_itself_is_told_with_its_models(tmp_path, count, shown):
     for number in range(count):
         folder_with(tmp_path, f"models--{number}/snapshots/aa/x")
     folder_with(tmp_path, "models--none/x")
-    said = f"is HuggingFace's download cache, with {count} models ({shown}). Give the snapshot of one, such as "
+    said = (
+        f"is HuggingFace's download cache, with {counted(count, 'model')} ({shown}). Give the snapshot of one, such as "
+    )
     with pytest.raises(RefusedInput) as refusal:
         refuse_cache_folder(tmp_path)
     assert said + str(tmp_path / "models--0/snapshots") in str(refusal.value)

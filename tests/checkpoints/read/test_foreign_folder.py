@@ -54,7 +54,7 @@ def test_a_cached_model_without_a_main_version(tmp_path):
 
 def test_the_cache_itself_lists_its_models(tmp_path):
     cache(tmp_path, ["c0ffee"])
-    refused(tmp_path, "is HuggingFace's download cache, with 1 models (models--OpenGVLab--InternVL3-8B)")
+    refused(tmp_path, "is HuggingFace's download cache, with 1 model (models--OpenGVLab--InternVL3-8B)")
 
 
 def universal(folder):

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 
 import numpy as np
 import pytest
@@ -11,11 +12,12 @@ from pydicom.dataset import Dataset as DicomDataset
 from pydicom.sequence import Sequence
 
 from helpers.data.audit.audit import audit, write_report
-from helpers.data.audit.findings import AuditFinding, AuditSeverity, ordered, to_csv, to_text
+from helpers.data.audit.findings import AuditFinding, AuditSeverity, ordered, to_csv, to_text, truth_findings
 from helpers.data.cases import Case, Fault
 from helpers.data.dataset import Dataset, open_dataset
 from helpers.data.frames.frame import Frame
 from helpers.data.ids.case_ids import IdPolicy
+from helpers.data.truth import mask_file
 from helpers.data.truth.ground_truth import MaskFileTruth, PolygonTruth
 from helpers.review.figures.audit_sheet import save_suspicious_sheet
 from tests.support import field_data_sets as field
@@ -243,3 +245,27 @@ def test_a_frame_of_one_grey_is_told_unless_it_is_tiny(cases, side, told):
     Image.new("L", (side, side), 0).save(cases.add())
     found = [one.what for one in cases.report().findings if one.kind == "plain_frame"]
     assert found == ["the frame is one grey everywhere, 0 of 255"] * told
+
+
+def test_a_mask_file_is_decoded_once_to_check_it(tmp_path, monkeypatch):
+    for folder, value in (("images", 90), ("masks", 0)):
+        (tmp_path / folder).mkdir()
+        for name in "abc":
+            pixels = np.full((8, 8), value, np.uint8)
+            pixels[2:4] = 255
+            Image.fromarray(pixels).save(tmp_path / folder / f"{name}.png")
+    opened = open_dataset(tmp_path)
+    assert opened.undecided is None  # all are read to judge their values together
+    decoded, real = [], mask_file._decoded
+    monkeypatch.setattr(mask_file, "_decoded", lambda path: decoded.append(path.name) or real(path))
+    for case in opened.cases:
+        assert list(truth_findings(case, (8, 8), True, None)) == []
+    assert sorted(decoded) in (["a.png", "b.png", "c.png"], ["a.png", "b.png"])  # the last one may be kept
+
+
+def test_a_mask_that_was_written_again_is_read_again(tmp_path):
+    path = tmp_path / "a.png"
+    for value in (0, 255, 0):
+        Image.fromarray(np.full((8, 8), value, np.uint8)).save(path)
+        os.utime(path, ns=(value + 1, value + 1))
+        assert mask_file.read_plane(path).values.max() == value

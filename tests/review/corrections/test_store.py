@@ -115,7 +115,7 @@ def test_torn_lines_are_told(tmp_path, caplog):
     store.save(*of(1, 1))
     with (tmp_path / "ann/record.jsonl").open("ab") as file:
         file.write(b'{"schema": ')
-    assert len(store.records()) == 1 and "1 lines that were torn" in caplog.text
+    assert len(store.records()) == 1 and "1 line torn" in caplog.text
 
 
 def test_another_version_and_another_readers_record_are_refused(tmp_path):

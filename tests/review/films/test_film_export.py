@@ -38,7 +38,9 @@ def test_each_sequence_has_its_files_and_its_gaps(films):
 
 def test_nothing_names_a_file_or_a_folder(films, world):
     folder, _ = films
-    for path in folder.iterdir():
+    written = list(folder.iterdir())
+    assert written
+    for path in written:
         content = path.read_bytes()
         assert str(world[0]).encode() not in content and b"images/" not in content, path.name
 
