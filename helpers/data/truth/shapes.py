@@ -14,7 +14,9 @@ Of a run-length code, runs go down the columns and start with the length of a ru
 string is COCO's: runs from the fourth on as a difference to the one two before, in groups of 5 bits.
 """
 
+import ast
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -28,6 +30,9 @@ from helpers.data.truth.truth_problem import TruthProblem, below_zero, beyond, f
 
 # How far outside the image a vertex may lie, in pixels: annotation tools round so. It is moved to the border.
 TOLERANCE = 1.0
+
+# `str()` of the bytes that pycocotools gives, as many programs save them. COCO's code has no quotation mark.
+_SHOWN_BYTES = re.compile(r"b'[^']*'|b\"[^\"]*\"")
 
 # Polygons that are compared with all others at a time.
 _AT_ONCE = 256
@@ -146,6 +151,8 @@ def decode(code: Mapping[str, Any]) -> np.ndarray:
     """
     height, width = code_size(code)
     counts = code.get("counts")
+    if isinstance(counts, str) and _SHOWN_BYTES.fullmatch(counts):
+        counts = _shown_bytes(counts)
     if isinstance(counts, bytes):
         counts = counts.decode("latin-1")
     runs = _parse(counts) if isinstance(counts, str) else _plain(counts)
@@ -153,6 +160,15 @@ def decode(code: Mapping[str, Any]) -> np.ndarray:
         raise BadRle(f"the runs cover {counted(sum(runs), 'pixel')} of an image of {width}x{height} = {width * height}")
     inside = np.arange(len(runs)) % 2 == 1
     return np.repeat(inside, runs).reshape((height, width), order="F")
+
+
+def _shown_bytes(counts: str) -> bytes:
+    """Counts that a program wrote as Python shows bytes."""
+    try:
+        found: bytes = ast.literal_eval(counts)
+    except (SyntaxError, ValueError) as error:
+        raise BadRle("the compressed counts are bytes as Python shows them, and damaged") from error
+    return found
 
 
 def code_size(code: Mapping[str, Any]) -> tuple[int, int]:

@@ -167,6 +167,14 @@ def test_polygons_to_mask_to_code_to_mask(polygons):
     assert (decode(encode(mask)) == mask).all()
 
 
+@pytest.mark.parametrize("size", [(8, 8), (60, 40), (300, 200)])
+def test_counts_saved_as_python_shows_bytes_are_these_bytes(size):
+    mask = np.random.default_rng(size[0]).random(size) > 0.5  # its longest code holds every character of COCO's
+    code = encode(mask)
+    shown = {**code, "counts": str(code["counts"].encode())}
+    assert shown["counts"].startswith("b'") and np.array_equal(decode(shown), mask)
+
+
 @pytest.mark.parametrize(
     ("code", "problem"),
     [
@@ -178,6 +186,8 @@ def test_polygons_to_mask_to_code_to_mask(polygons):
         ({"size": [2, "3"], "counts": [6]}, "size"),
         ({"size": [100_000, 100_000], "counts": [10_000_000_000]}, "too large"),
         ({"size": [2, 3], "counts": "\u00ff"}, "character"),
+        ({"size": [2, 3], "counts": "b'6"}, "character"),
+        ({"size": [2, 3], "counts": "b'\\xzz'"}, "as Python shows them, and damaged"),
         ({"size": [2, 3], "counts": "PPPPPPPPPPPPPPPP"}, "number"),
         ({"size": [2, 3], "counts": "P"}, "cut short"),
     ],
