@@ -129,14 +129,14 @@ def _write_cases(folder: Path, payloads: Iterable[str]) -> None:
 
 
 def _chosen(cases: list[dict[str, Any]], case_ids: list[str]) -> list[dict[str, Any]]:
-    known = {case["case_id"] for case in cases}
+    known, wanted = {case["case_id"] for case in cases}, set(case_ids)
     unknown = [case_id for case_id in case_ids if case_id not in known]
     if unknown:
         raise UsageProblem(
             f"cases: expected some of the {len(known)} of the run, got {unknown[0]!r}; `vesselkit data who` gives the "
             "case id of a file"
         )
-    return [case for case in cases if case["case_id"] in case_ids]
+    return [case for case in cases if case["case_id"] in wanted]
 
 
 def _script(value: Any) -> str:

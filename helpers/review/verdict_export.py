@@ -19,12 +19,7 @@ from helpers.review.review_source import ReviewSource
 from helpers.review.verdicts import Verdict, VerdictRecord
 
 LABEL = "prediction to correct"
-
-
 DESCRIPTION = "Predictions to be corrected, not ground truth."
-
-
-# LabelMe warns of files without a version; these shapes are the same in all of its versions.
 
 
 @dataclass(frozen=True)
@@ -160,6 +155,7 @@ def verdict_table(source: ReviewSource, verdicts: Verdicts) -> str:
 
 
 def cases_with(verdicts: Verdicts, kinds: set[Verdict]) -> list[str]:
+    """Ids of the cases that any reviewer gave one of these verdicts, in natural order."""
     case_ids = {case_id for given in verdicts.values() for case_id, record in given.items() if record.verdict in kinds}
     return sorted(case_ids, key=natural_key)
 

@@ -33,8 +33,18 @@ from helpers.metrics.intervals import FEWEST_FOR_INTERVAL, FEWEST_UNITS
 
 # Names that many machines and users have say nothing of anybody.
 _PLAIN_NAMES = frozenset(
-    ("root", "user", "users", "home", "ubuntu", "debian", "admin", "administrator", "runner", "runneradmin", "jovyan")
-    + (
+    (
+        "root",
+        "user",
+        "users",
+        "home",
+        "ubuntu",
+        "debian",
+        "admin",
+        "administrator",
+        "runner",
+        "runneradmin",
+        "jovyan",
         "docker",
         "vagrant",
         "nobody",
@@ -48,8 +58,12 @@ _PLAIN_NAMES = frozenset(
         "base",
         "main",
         "local",
-    )
-    + ("local", "localhost", "lab", "conda", "python", "github")
+        "localhost",
+        "lab",
+        "conda",
+        "python",
+        "github",
+    )  # fmt: skip
 )
 _LEAST_LETTERS = 3
 _MOST_SHOWN = 40

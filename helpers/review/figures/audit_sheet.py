@@ -27,10 +27,12 @@ _WEIGHT = {AuditSeverity.ERROR: 10_000, AuditSeverity.WARNING: 100, AuditSeverit
 
 
 def save_suspicious_sheet(findings: Sequence[AuditFinding], cases: Sequence[Case], output: Path) -> None:
-    """Write `suspicious_sheet` as contact_sheet.png into the folder `output`, where a case is suspicious."""
-    sheet = suspicious_sheet(findings, cases)
-    if sheet is not None:
-        write_bytes_atomic(output / "contact_sheet.png", sheet)
+    """Write `suspicious_sheet` as contact_sheet.png into a folder; where no case is suspicious, an earlier one goes."""
+    sheet, path = suspicious_sheet(findings, cases), output / "contact_sheet.png"
+    if sheet is None:
+        path.unlink(missing_ok=True)
+    else:
+        write_bytes_atomic(path, sheet)
 
 
 def suspicious_sheet(findings: Sequence[AuditFinding], cases: Sequence[Case]) -> bytes | None:

@@ -31,11 +31,7 @@ from helpers.runs.status import FAILURES
 # 4:2:0 is what browsers play; the index in front lets them begin before the end is there. One thread gives the same
 # bytes each time.
 _CONTAINER = {"movflags": "+faststart", "fflags": "+bitexact"}
-
-
 _ENCODER = {"crf": "18", "preset": "medium", "threads": "1"}
-
-
 _GIF_WIDTH = 960
 
 

@@ -12,7 +12,7 @@ from pydicom.dataset import Dataset as DicomDataset
 from pydicom.sequence import Sequence
 
 from helpers.data.audit.audit import audit, write_report
-from helpers.data.audit.findings import AuditFinding, AuditSeverity, ordered, to_csv, to_text, truth_findings
+from helpers.data.audit.findings import AuditFinding, AuditSeverity, of_case, ordered, to_csv, to_text, truth_findings
 from helpers.data.cases import Case, Fault
 from helpers.data.dataset import Dataset, open_dataset
 from helpers.data.frames.frame import Frame
@@ -269,3 +269,12 @@ def test_a_mask_that_was_written_again_is_read_again(tmp_path):
         Image.fromarray(np.full((8, 8), value, np.uint8)).save(path)
         os.utime(path, ns=(value + 1, value + 1))
         assert mask_file.read_plane(path).values.max() == value
+
+
+def test_a_sheet_of_faults_that_were_mended_does_not_stay(cases, tmp_path):
+    cases.add(PolygonTruth((SQUARE,)))
+    fault = of_case("error", "size_mismatch", cases.cases[0], "another size", "export it again")
+    save_suspicious_sheet([fault], cases.cases, tmp_path)
+    assert (tmp_path / "contact_sheet.png").is_file()
+    save_suspicious_sheet([], cases.cases, tmp_path)
+    assert not (tmp_path / "contact_sheet.png").exists()
