@@ -124,7 +124,7 @@ def test_one_image_is_predicted_with_its_panels_and_not_scored(call, model, tmp_
         assert ended.code == 0 and f"picture: {picture}" in ended.out
         assert "answer to 'Please segment the blood vessels.': " in ended.out
     scored = call("evaluate", "--predictions", "run", "--data", str(image), "--output", "scores")
-    assert scored.code == 3 and "1 case of the data set, 0 of them with ground truth" in scored.err
+    assert scored.code == 3 and "expected ground truth to score against, found none with its 1 case" in scored.err
     assert not (tmp_path / "scores").exists()
 
 
