@@ -26,6 +26,7 @@ from helpers.data.audit.findings import (
 )
 from helpers.data.audit.frame_looks import colour_findings, plain_findings
 from helpers.data.audit.mask_fit import fit_findings
+from helpers.data.audit.near_copies import near_copy_findings, picture_of
 from helpers.data.audit.outlines import outline_findings
 from helpers.data.cases import Case
 from helpers.data.dataset import Dataset
@@ -118,6 +119,7 @@ def audit(dataset: Dataset, seen: Mapping[str, SeenFrame] = MappingProxyType({})
     undecided = dataset.undecided
     by_pixels: dict[str, list[Case]] = defaultdict(list)
     sizes: dict[str, tuple[int, int]] = {}
+    pictures: dict[str, np.ndarray] = {}
     for case in track(dataset.cases, "check", unit="frame"):
         frame = seen.get(case.case_id)
         if frame is None:
@@ -128,6 +130,8 @@ def audit(dataset: Dataset, seen: Mapping[str, SeenFrame] = MappingProxyType({})
                 findings += truth_findings(case, None, annotated, undecided)
                 continue
             frame = SeenFrame(image.size, pixel_sha256(image))
+            if case.frame.split is not None and frame.pixels not in by_pixels:
+                pictures[case.case_id] = picture_of(image)
             if case.truth is None and case.frame.index is None and look_of(np.asarray(image)) is PixelLook.MASK:
                 said = "the frame looks like a mask: few values, or nearly all of it black and white"
                 findings.append(of_case("warning", "mask_like", case, said, "take it out where it is no frame"))
@@ -143,6 +147,7 @@ def audit(dataset: Dataset, seen: Mapping[str, SeenFrame] = MappingProxyType({})
     findings += outline_findings(dataset.cases, sizes)
     findings += _twin_findings(by_pixels)
     findings += _copy_findings(dataset)
+    findings += near_copy_findings(dataset.cases, pictures)
     findings += _split_findings(dataset)
     findings += _spelling_findings(dataset)
     findings += [

@@ -24,6 +24,7 @@ from helpers.data.layouts.coco import (
 )
 from helpers.data.layouts.exif_turned import checked_orientation
 from helpers.data.layouts.file_walk import UnsafePath, links_notes
+from helpers.data.layouts.kit_results import no_results
 from helpers.data.layouts.labelme import is_labelme, read_labelme
 from helpers.data.layouts.paired_folders import is_paired, is_paired_by_name, masks_seen, read_paired, recognised
 from helpers.data.layouts.paired_table import BY_NAME, GENERIC, PUBLISHED
@@ -67,7 +68,7 @@ def read_records(root: Path, layout: str | None = None, rules: Rules | None = No
         raise RefusedInput(
             f"{root}: expected the folder of a data set, or an annotation file, found none. Check the path"
         )
-    root = root.absolute()
+    root = no_results(root.absolute())
     rules = saved_rules(root).rules if rules is None else rules
     json_files: dict[str, list[Path]] = {}
     chosen = layout or rules.layout
@@ -254,8 +255,8 @@ def _detect(root: Path, json_files: dict[str, list[Path]]) -> str:
 
 def _else_there(root: Path) -> str:
     """What a folder without frames holds that may be, or may lead to, some; '' for nothing of that kind."""
-    kinds = [f"{kind}: {counted(count, 'file')}" for kind, count in unread_annotations(root).items()]
-    said = "".join(f"; there are {kind}, which are not read: unpack or export them" for kind in kinds[:3])
+    kinds = [f"{kind}: {counted(count, 'file')}" for kind, count in unread_annotations(root).items()][:3]
+    said = "".join(f"; there are {kind}, which are not read: unpack or export them" for kind in kinds)
     return said + "".join(f"; {note}" for note in links_notes(root))
 
 
