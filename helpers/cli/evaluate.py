@@ -61,7 +61,7 @@ def evaluate(
 ) -> None:
     """Score runs against ground truth, with intervals and paired comparison."""
     from helpers.evaluation.case_choice import check_text
-    from helpers.evaluation.precision import precision_text
+    from helpers.evaluation.patients_needed import needed_text
     from helpers.stages.evaluate_stage import EvaluateRequest
 
     runs = [input_path(predictions, "--predictions"), *(input_path(run, "--against") for run in against or ())]
@@ -81,7 +81,7 @@ def evaluate(
         spell=option_name,
     ).run(typer.echo)
     typer.echo(evaluation.text.split("\n## Second table")[0])
-    typer.echo(precision_text(evaluation.summary))
+    typer.echo(needed_text(evaluation.summary))
     typer.echo(f"written to {evaluation.folder}")
     typed = options.typed(prompt_id=prompt_id, metrics=evaluation.folder)
     page = ["--output", f"{evaluation.folder}-review.html"]

@@ -47,7 +47,7 @@ from helpers.evaluation.metrics_folder import (
 )
 from helpers.evaluation.own_guess import guess_record, guesses_table
 from helpers.evaluation.paired import changes, compare, pair
-from helpers.evaluation.precision import precision_record
+from helpers.evaluation.patients_needed import needed_record
 from helpers.evaluation.score_table import (
     definitions,
     pooled,
@@ -244,7 +244,7 @@ def _described(scored_run: ScoredRun, table: pd.DataFrame, own: OwnTruth | None)
         "outcomes": {str(outcome): outcomes[str(outcome)] for outcome in CaseScoring},
         "statuses": dict(sorted(Counter(str(row.status) for row in rows if row.case_id in scored).items())),
         "summary": records_of(summary(table)),
-        "precision": precision_record(table),
+        "precision": needed_record(table),
         "scored_only": None if scored_only is None else records_of(scored_only),
         "pooled": records_of(pooled(table)),
     }

@@ -26,7 +26,7 @@ from helpers.evaluation.markdown import (
     written_mean,
     written_side,
 )
-from helpers.evaluation.precision import precision_text
+from helpers.evaluation.patients_needed import needed_text
 from helpers.evaluation.sequence_scores import sequences_text
 from helpers.metrics.definitions import BY_METRIC, COMPARED, HEADLINE, Tier
 from helpers.metrics.intervals import FEWEST_UNITS, Method
@@ -342,7 +342,7 @@ def _unit(summary: Mapping[str, Any]) -> str:
 
 
 def _precision(summary: Mapping[str, Any]) -> str:
-    said = precision_text(summary)
+    said = needed_text(summary)
     return f"## Sample size\n\n{escaped(said)}" if said else ""
 
 

@@ -20,7 +20,7 @@ from helpers.evaluation.headline import centres_text, headline, official_check_l
 from helpers.evaluation.leakage.standing import title_of
 from helpers.evaluation.markdown import written_mean
 from helpers.evaluation.metrics_folder import Metrics, open_metrics
-from helpers.evaluation.precision import precision_text
+from helpers.evaluation.patients_needed import needed_text
 from helpers.evaluation.score_table import sizes
 from helpers.evaluation.scored_runs import ScoredRun, distinct_names, open_scored_runs
 from helpers.evaluation.summary_text import operating_point_rows, processing_rows
@@ -98,7 +98,7 @@ class Results:
         patients a narrower interval needs.
         """
         said = [headline(self.metrics.summary), *official_check_lines(self.metrics.summary)]
-        return " ".join(filter(None, [*said, precision_text(self.metrics.summary)]))
+        return " ".join(filter(None, [*said, needed_text(self.metrics.summary)]))
 
     @property
     def fingerprint_table(self) -> pd.DataFrame:

@@ -1,16 +1,16 @@
 """What more precision takes, in the words of a summary."""
 
 from helpers.evaluation.headline import centres_text
-from helpers.evaluation.precision import precision_record, precision_text
+from helpers.evaluation.patients_needed import needed_record, needed_text
 from tests.support.score_tables import of_patients
 
 
 def text(table):
-    return precision_text({"runs": [{"precision": precision_record(table)}]})
+    return needed_text({"runs": [{"precision": needed_record(table)}]})
 
 
 def test_ten_patients_say_how_many_a_narrower_interval_needs():
-    record = precision_record(of_patients([7, 9] * 5, 1))
+    record = needed_record(of_patients([7, 9] * 5, 1))
     assert (record["metric"], record["patients"], len(record["needs"])) == ("dice", 10, 2)
     first, second = record["needs"]
     assert text(of_patients([7, 9] * 5, 1)) == (
@@ -27,7 +27,7 @@ def test_too_few_or_unknown_patients_are_said():
     assert text(of_patients([7] * 9, 1)) == told + "these are 9."
     assert text(of_patients([7] * 12, 1).assign(patient=None)) == told + "patients are unknown."
     assert text(of_patients([7] * 12, 1)).endswith("needs is not told by 12 that are all equal.")
-    assert precision_text({"runs": [{}]}) == ""
+    assert needed_text({"runs": [{}]}) == ""
 
 
 def test_centres_stand_beside_the_numbers():

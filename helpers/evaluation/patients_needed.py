@@ -15,7 +15,7 @@ from helpers.metrics.sample_size import SURE, patients_needed
 _METRIC = "dice"
 
 
-def precision_record(table: pd.DataFrame) -> dict[str, Any]:
+def needed_record(table: pd.DataFrame) -> dict[str, Any]:
     """A JSON object, docs/metrics-format.md: what intervals of Dice take; no needs without patients enough.
 
     Args:
@@ -27,7 +27,7 @@ def precision_record(table: pd.DataFrame) -> dict[str, Any]:
     return {"metric": _METRIC, "patients": len(means) if known else None, "needs": needs}
 
 
-def precision_text(summary: Mapping[str, Any]) -> str:
+def needed_text(summary: Mapping[str, Any]) -> str:
     """`Dice ±0.02 needs about 60 patients like these (80 % sure: up to 94; from a pilot of 12)`, of the first run.
 
     With too few patients, or equal ones, it says why it is not given; empty for evaluations of earlier versions.
