@@ -25,22 +25,24 @@ def test_turns_repeat_for_each_memory():
     )
 
 
-@pytest.mark.parametrize("objects", [1, 2])
-@pytest.mark.parametrize("memories, pointers", [(1, 0), (3, 2)])
-def test_memory_attention_is_that_of_transformers(objects, memories, pointers):
-    sam2 = random_sam2()
-    attention, config = sam2.memory_attention, sam2.config
-    places = len(attention.position_ids)
-    width = config.memory_attention_hidden_size
-    narrow = attention.layers[0].cross_attn_image.kv_in_dim
-    tokens = memories * places + pointers
-    given = {
+def given_states(attention, config, objects: int, memories: int, pointers: int) -> dict:
+    """What a frame's memory attention is given: so many memories and pointer tokens of so many objects."""
+    places, width = len(attention.position_ids), config.memory_attention_hidden_size
+    narrow, tokens = attention.layers[0].cross_attn_image.k_proj.in_features, memories * places + pointers
+    return {
         "current_vision_features": drawn(places, objects, width),
         "current_vision_position_embeddings": drawn(places, objects, width),
         "memory": drawn(tokens, objects, narrow),
         "memory_posision_embeddings": drawn(tokens, objects, narrow),
-        "num_object_pointer_tokens": pointers,
     }
+
+
+@pytest.mark.parametrize("objects", [1, 2])
+@pytest.mark.parametrize("memories, pointers", [(1, 0), (3, 2)])
+def test_memory_attention_is_that_of_transformers(objects, memories, pointers):
+    sam2 = random_sam2()
+    attention = sam2.memory_attention
+    given = given_states(attention, sam2.config, objects, memories, pointers) | {"num_object_pointer_tokens": pointers}
     with torch.inference_mode():
         expected = attention(**given)
         for module, forward in (changed := list(faster_forwards(attention))):
@@ -48,6 +50,22 @@ def test_memory_attention_is_that_of_transformers(objects, memories, pointers):
         found = attention(**given)
     assert len(changed) == 2 * len(attention.layers)
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_in_narrow_dtypes_it_is_as_near_to_float32_as_transformers(dtype):
+    sam2 = random_sam2()
+    attention = sam2.memory_attention
+    given = given_states(attention, sam2.config, 1, 3, 2)
+    narrow = {name: states.to(dtype) for name, states in given.items()}
+    with torch.inference_mode():
+        exact = attention(**given, num_object_pointer_tokens=2)
+        attention.to(dtype)
+        theirs = attention(**narrow, num_object_pointer_tokens=2).float()
+        for module, forward in faster_forwards(attention):
+            module.forward = forward
+        ours = attention(**narrow, num_object_pointer_tokens=2).float()
+    assert (ours - exact).norm() < 1.2 * (theirs - exact).norm()
 
 
 def test_the_memory_encoder_is_that_of_transformers():
