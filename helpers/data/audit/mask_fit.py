@@ -22,6 +22,7 @@ from helpers.data.frames.image_reading import UnreadableImage
 
 # Frames that are looked at, spread over all patients; and fewer than which nothing is said.
 _LOOKED_AT, _FEWEST = 24, 6
+_FEWEST_UNMARKED = 12  # of thick masks some mark little; of so many in a row none
 _SMALLEST, _LARGEST_SHARE = 50, 0.3  # pixels of a mask that tells anything, and its share of the frame
 _SURROUNDINGS = 16  # of the frame's shorter side, one part is the width of what counts as around a pixel
 _SEEN = 0.6  # standard deviations of the local contrast by which a mask marks something
@@ -59,8 +60,10 @@ class MaskFit:
 
     @property
     def unrelated(self) -> bool:
-        """Whether the masks fit no better than chance, in whatever way they are turned."""
-        return self.looked_at >= _FEWEST and self.turned is None and self.fitting <= _CHANCE * self.looked_at
+        """Whether the masks fit no better than chance, in whatever way they are turned, or none marks anything."""
+        by_chance = self.looked_at >= _FEWEST and self.fitting <= _CHANCE * self.looked_at
+        marks_nothing = self.looked_at >= _FEWEST_UNMARKED and self.darker + self.brighter == 0
+        return self.turned is None and (by_chance or marks_nothing)
 
     @property
     def mixed(self) -> bool:
@@ -95,7 +98,8 @@ def fit_findings(cases: Iterable[Case]) -> Iterator[AuditFinding]:
     if fit.unrelated:
         said = (
             f"of {fit.looked_at} masks that were looked at {fit.fitting} fit their frame better than mirrored or "
-            "turned, as chance would have it: vessels are darker or brighter than what is around them"
+            f"turned, and {fit.darker + fit.brighter} mark what is darker or brighter than what is around it, as "
+            "vessels are"
         )
         advice = "look at some panels: masks may belong to other frames, or to another part or size of these"
         yield AuditFinding(AuditSeverity.WARNING, "unrelated_truth", None, said, advice)

@@ -12,7 +12,7 @@ from helpers.core.shown_text import counted
 from helpers.data.frames.dicom import read_dicom_frame
 from helpers.data.frames.dicom_header import dicom_frame_count, is_dicom
 from helpers.data.frames.frame import Frame
-from helpers.data.frames.image_reading import DECODE_ERRORS, DecoderFailure, UnreadableImage, read_image
+from helpers.data.frames.image_reading import DECODE_ERRORS, IMAGE_SUFFIXES, DecoderFailure, UnreadableImage, read_image
 from helpers.data.frames.video_file import is_video, read_video_frame, video_frame_count
 
 __all__ = ["frame_count", "read_frame"]
@@ -80,7 +80,10 @@ def _reads_as_dicom(path: Path) -> bool:
 
 def _only(path: Path, count: int) -> int:
     if count != 1:
-        raise UnreadableImage(path, f"the file holds {counted(count, 'frame')} and none was named. Name one, from 0")
+        said = f"the file holds {counted(count, 'frame')} and none was named. Name one, from 0"
+        if path.suffix.lower() in IMAGE_SUFFIXES:
+            said += "; it is a DICOM file under an image's name: name it .dcm, and put it into a folder of its own"
+        raise UnreadableImage(path, said)
     return 0
 
 

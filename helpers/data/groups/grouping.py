@@ -168,10 +168,7 @@ def _by_column(records: tuple[Record, ...], rule: str, folder: Path) -> tuple[Re
         )
     groups = {"patient": column, "sequence": "sequence", "frame": "frame"}
     cells = ({name: found[record.name].get(key) for name, key in groups.items()} for record in records)
-    return tuple(
-        _set(record, {**cell, "patient": None if _names_nobody(cell["patient"]) else cell["patient"]})
-        for record, cell in zip(records, cells, strict=True)
-    )
+    return tuple(_set(record, cell) for record, cell in zip(records, cells, strict=True))
 
 
 def _names_nobody(text: str | None) -> bool:
@@ -209,7 +206,7 @@ def matched_rows(names: Sequence[str], rows: Sequence[dict[str, str]], named: st
 
 
 def _set(record: Record, found: dict[str, str | None], number_from: NumberFrom = NumberFrom.RULE) -> Record:
-    """A record with what was found; an empty text means unknown, and what the rule does not speak of stays."""
+    """A record with what was found; an empty text, or a word for nobody, means unknown, and what is not found stays."""
     number = record.number
     if frame := found.get("frame"):
         number = _ending(frame)
@@ -220,7 +217,7 @@ def _set(record: Record, found: dict[str, str | None], number_from: NumberFrom =
             )
     return replace(
         record,
-        patient=found.get("patient") or record.patient,
+        patient=(None if _names_nobody(found.get("patient")) else found.get("patient")) or record.patient,
         sequence=found.get("sequence") or record.sequence,
         number=number,
         number_from=number_from if found.get("frame") else record.number_from,

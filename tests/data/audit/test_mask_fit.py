@@ -71,6 +71,13 @@ def test_masks_of_other_frames_and_negatives_are_told(drawn, tmp_path):
     )
 
 
+def test_masks_of_another_part_mark_nothing(drawn):
+    pairs = [*drawn, *((np.rot90(frame), np.rot90(mask)) for frame, mask in drawn)]
+    assert not fit(pairs).unrelated
+    moved = fit([(frame, np.roll(mask, 20, (0, 1))) for frame, mask in pairs])
+    assert moved.darker + moved.brighter == 0 and moved.unrelated
+
+
 def test_too_few_and_telling_nothing(drawn):
     assert fit(drawn[:5]) is None
     frame, mask = drawn[0]

@@ -87,3 +87,9 @@ def test_other_refusals(files):
         read_frame(files / "text.dcm", None)
     with pytest.raises(UnreadableImage):
         read_frame(files / "missing.png", None)
+
+
+def test_a_film_under_an_images_name_is_told_as_such(tmp_path):
+    path = write(tmp_path / "a.png", angiogram(np.zeros((3, 4, 4), int)))
+    with pytest.raises(UnreadableImage, match=r"it is a DICOM file under an image's name: name it \.dcm"):
+        read_frame(path, None)

@@ -58,3 +58,9 @@ def test_numbers_that_a_spreadsheet_shortened_are_refused(tmp_path):
     with pytest.raises(UsageProblem, match=r"found 2 numbers of the kind 1.2E\+11"):
         grouped(tmp_path, "1.23457E+11", "1.5e11", "P3")
     assert grouped(tmp_path, "1E", "E12", "3E4x")[0] == ["1E", "E12", "3E4x"]
+
+
+def test_a_rule_puts_no_frames_of_nobody_together(tmp_path):
+    records = [Record(name, tmp_path / name) for name in ("unknown_1.png", "unknown_2.png", "P1_1.png")]
+    found, notes = group(records, "(?P<patient>[^_]+)_", tmp_path)
+    assert [record.patient for record in found] == [None, None, "P1"] and notes[0].endswith("2 of unknown patient")
