@@ -40,17 +40,17 @@ from helpers.core.terminal import Terminal
 
 EXIT_CODES = {
     0: "ok",
-    1: "findings: the command ran, and what it looked at is not in order, or it failed unexpectedly",
-    2: "usage: the call cannot work as it stands",
-    3: "refused input: a file was read as far as needed and refused",
-    130: "stopped by Ctrl-C or a scheduler: the same command goes on from what is finished, or starts anew",
+    1: "findings: the command ran and found problems, or it failed unexpectedly",
+    2: "usage: the command cannot work as given",
+    3: "refused input: a file was read as far as necessary and refused",
+    130: "stopped by Ctrl-C or a scheduler: repeat the command to resume or restart",
 }
 _EPILOG = f"""\
 Exit codes: {"; ".join(f"{code} {text}" for code, text in EXIT_CODES.items())}.
 
-Relative paths mean the working directory, as in every shell. (In notebooks they mean the project root.) An output that
-is a symbolic link is written where the link leads; one that leads to nothing is refused before the work, as is a file
-of another kind than the one that the command writes. `vesselkit COMMAND --help-all` shows all options of a command.
+Relative paths start at the working directory, as in every shell. (In notebooks they start at the project root.) If an
+output is a symbolic link, the command writes to its target. Before it starts work, it refuses a link without a target,
+and a file of another kind than it writes. `vesselkit COMMAND --help-all` shows all options of a command.
 """
 # In the order of the work: before it, from a checkpoint to corrected masks, all of it at once, what comes after.
 _ORDER = ("doctor", "init", "inspect", "convert", "verify", "data", "predict", "evaluate", "visualize", "review")
@@ -83,7 +83,7 @@ def _show_version(asked: bool) -> None:
 @app.callback()
 def _before_command(
     context: typer.Context,
-    debug: Annotated[bool, typer.Option("--debug", help="Show where an error arose.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
     version: Annotated[
         bool, typer.Option("--version", help="Show the version and stop.", callback=_show_version, is_eager=True)
     ] = False,

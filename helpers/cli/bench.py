@@ -40,20 +40,22 @@ def bench_model(
     ] = None,
     batch_sizes: Annotated[
         str | None,
-        typer.Option("--batch-sizes", metavar="LIST", help="Such as 1,4,16. Else what suits the device."),
+        typer.Option("--batch-sizes", metavar="LIST", help="Such as 1,4,16. Default: what fits the device."),
     ] = None,
     calls: Annotated[int | None, typer.Option("--calls", metavar="N", help="Calls for the latency.")] = None,
-    files: Annotated[int, typer.Option("--files", metavar="0", help="Images from files to a run folder.")] = 0,
-    frames: Annotated[int, typer.Option("--frames", metavar="0", help="Frames of a sequence that is followed.")] = 0,
+    files: Annotated[
+        int, typer.Option("--files", metavar="0", help="Images to measure from files to a run folder.")
+    ] = 0,
+    frames: Annotated[int, typer.Option("--frames", metavar="0", help="Frames of a sequence to track.")] = 0,
     device: Device = "auto",
     dtype: Dtype = "auto",
     quantize: Quantize = None,
     memory_cap: Annotated[
         float | None,
-        typer.Option("--memory-cap", metavar="GIB", help="Take no more of the GPU's memory, as on a smaller card."),
+        typer.Option("--memory-cap", metavar="GIB", help="Limit the GPU's memory, to imitate a smaller card."),
     ] = None,
     no_graphs: Annotated[
-        bool, typer.Option("--no-cuda-graphs", help="On a GPU, leave CUDA graphs out, which hold memory.")
+        bool, typer.Option("--no-cuda-graphs", help="On a GPU, do not use CUDA graphs, which need memory.")
     ] = False,
     output: Annotated[
         Path | None, typer.Option("--output", metavar="DIR", help="Folder for bench.json, .txt, .png and .svg.")
@@ -102,17 +104,19 @@ def bench_model(
 def bench_predict(
     model: ModelFolder,
     data: Data,
-    count: Annotated[int, typer.Option("--n", metavar="N", help="How many frames.")] = 24,
-    rounds: Annotated[int, typer.Option("--rounds", metavar="N", help="Rounds, each with both ways.")] = 3,
+    count: Annotated[int, typer.Option("--n", metavar="N", help="Number of frames.")] = 24,
+    rounds: Annotated[
+        int, typer.Option("--rounds", metavar="N", help="Rounds, each with the pipeline and the plain loop.")
+    ] = 3,
     batch_size: BatchSize = "auto",
     device: Device = "auto",
     dtype: Dtype = "auto",
     quantize: Quantize = None,
     output: Annotated[
-        Path | None, typer.Option("--output", metavar="FILE", help="JSON file of all measurements.")
+        Path | None, typer.Option("--output", metavar="FILE", help="JSON file for all measurements.")
     ] = None,
 ) -> None:
-    """Measure the throughput of prediction, files to files."""
+    """Measure the throughput of prediction, from files to files."""
     from helpers.dev.bench.predict_rate import measure  # here, so that --help need not wait
     from helpers.prediction.engine.model_loading import check_folder, load_model
 

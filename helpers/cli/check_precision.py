@@ -17,15 +17,13 @@ _REPORT = json_with("what this command found earlier", "device", "frames", "resu
 def check_precision(
     model: ModelFolder,
     data: Data,
-    count: Annotated[int, typer.Option("--n", metavar="N", help="How many frames.")] = 8,
+    count: Annotated[int, typer.Option("--n", metavar="N", help="Number of frames.")] = 8,
     prompt: Annotated[
         str | None,
-        typer.Option("--prompt", metavar="TEXT", help="Else 'Please segment the blood vessels.'"),
+        typer.Option("--prompt", metavar="TEXT", help="Default: 'Please segment the blood vessels.'"),
     ] = None,
     device: Device = "auto",
-    output: Annotated[
-        Path | None, typer.Option("--output", metavar="FILE", help="JSON file of all that was found.")
-    ] = None,
+    output: Annotated[Path | None, typer.Option("--output", metavar="FILE", help="JSON file for all results.")] = None,
     options: DataOptions = AS_FOUND,
 ) -> None:
     """Compare reduced precision with full precision on your model and images."""

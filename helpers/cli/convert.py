@@ -38,7 +38,7 @@ TrainConfig = Annotated[
     typer.Option(
         "--train-config",
         metavar="CFG.py",
-        help="Training config; read as text, never executed. Else the checkpoint's own.",
+        help="Training config; read as text, never executed. Default: the checkpoint's own.",
     ),
 ]
 
@@ -57,17 +57,17 @@ Sam2Config = Annotated[
     ),
 ]
 LoraAlpha = Annotated[
-    float | None, typer.Option("--lora-alpha", metavar="A", help="LoRA alpha, in place of the config's.")
+    float | None, typer.Option("--lora-alpha", metavar="A", help="LoRA alpha; overrides the config's.")
 ]
 Template = Annotated[
-    str | None, typer.Option("--template", metavar="NAME", help="Chat template, in place of the config's.")
+    str | None, typer.Option("--template", metavar="NAME", help="Chat template; overrides the config's.")
 ]
 
 
 TrainingKey = Annotated[
     Path | None,
     typer.Option(
-        "--id-key", metavar="FILE", help="Key of the hashes of training images' names. Else a key of this machine."
+        "--id-key", metavar="FILE", help="Key for hashing the names of training images. Default: this machine's key."
     ),
 ]
 
@@ -84,10 +84,10 @@ def convert(
     pretrained: Pretrained = None,
     id_key: TrainingKey = None,
     dtype: Annotated[
-        ExportDtype, typer.Option("--dtype", metavar="|".join(ExportDtype), help="Of every tensor of the export.")
+        ExportDtype, typer.Option("--dtype", metavar="|".join(ExportDtype), help="Dtype of every tensor of the export.")
     ] = ExportDtype.BFLOAT16,
 ) -> None:
-    """Turn a checkpoint into a HuggingFace folder, every tensor accounted for."""
+    """Turn a checkpoint into a HuggingFace folder, accounting for every tensor."""
     from helpers.stages.convert_stage import ConvertRequest
 
     converted = ConvertRequest(
@@ -116,9 +116,9 @@ def _predict_text(model: Path) -> str:
 
 def inspect(
     ckpt: CheckpointPath,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, with everything that was found.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
 ) -> None:
-    """Say what a checkpoint or training folder holds."""
+    """Show what a checkpoint or training folder contains."""
     from helpers.checkpoints.read.inspection import inspect_checkpoint  # here, so that --help need not wait for torch
 
     found = inspect_checkpoint(input_path(ckpt, "CKPT"), progress=True)

@@ -27,7 +27,7 @@ _AUDIT = json_with("an earlier check", "findings", "counts")
 @with_data_options(without=("split",))
 def check(
     dataset: DataArgument,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, with everything that was found.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
     output: Annotated[
         Path | None,
         typer.Option("--output", metavar="DIR", help="Folder for the table, JSON and a sheet of suspicious cases."),
@@ -35,25 +35,27 @@ def check(
     options: DataOptions = AS_FOUND,
     values: Annotated[
         MaskValues | None,
-        typer.Option("--values", metavar="|".join(MaskValues), help="What the values of mask files are."),
+        typer.Option("--values", metavar="|".join(MaskValues), help="Meaning of the values in mask files."),
     ] = None,
     vessel: Annotated[
         list[str] | None,
-        typer.Option("--vessel", metavar="VALUE", help="A value, colour or label that is vessel. May be given again."),
+        typer.Option("--vessel", metavar="VALUE", help="Value, colour or label that means vessel. May be given again."),
     ] = None,
     ignore: Annotated[
         list[str] | None,
-        typer.Option("--ignore", metavar="VALUE", help="One whose pixels are not scored. May be given again."),
+        typer.Option(
+            "--ignore", metavar="VALUE", help="Value, colour or label whose pixels are not scored. May be given again."
+        ),
     ] = None,
     bits: Annotated[
-        int | None, typer.Option("--bits", metavar="N", min=8, max=16, help="Bits in use of a 16-bit pixel.")
+        int | None, typer.Option("--bits", metavar="N", min=8, max=16, help="Number of used bits of a 16-bit pixel.")
     ] = None,
     card: Annotated[
         bool, typer.Option("--card", help="Write a data set card, README.md, into --output: numbers, no names.")
     ] = False,
-    save: Annotated[bool, typer.Option("--save", help="Keep what these options decide with the data.")] = False,
+    save: Annotated[bool, typer.Option("--save", help="Save these settings with the data.")] = False,
 ) -> None:
-    """Audit a data set before anything runs on it."""
+    """Audit a data set before you use it."""
     from helpers.data.audit.audit import audit, write_report  # here, so that --help need not wait
     from helpers.data.layouts.detection import LAYOUTS
     from helpers.data.rule_file import save_rules
@@ -106,11 +108,11 @@ def split(
     dataset: DataArgument,
     folds: Annotated[int | None, typer.Option("--folds", metavar="K", help="Parts fold1 to foldK.")] = None,
     train: Annotated[
-        int | None, typer.Option("--train", metavar="70", help="Per cent of the patients to train on.")
+        int | None, typer.Option("--train", metavar="70", help="Percentage of the patients to train on.")
     ] = None,
-    dev: Annotated[int | None, typer.Option("--dev", metavar="10", help="Per cent to choose settings on.")] = None,
+    dev: Annotated[int | None, typer.Option("--dev", metavar="10", help="Percentage to choose settings on.")] = None,
     test: Annotated[
-        int | None, typer.Option("--test", metavar="20", help="Per cent to test on; they are sealed.")
+        int | None, typer.Option("--test", metavar="20", help="Percentage to test on; these patients are sealed.")
     ] = None,
     seed: Seed = 0,
     already_trained: Annotated[
@@ -118,12 +120,12 @@ def split(
         typer.Option(
             "--already-trained",
             metavar="FILE",
-            help="What a model was trained on: names, annotations, or the config.py. Its patients go to train only.",
+            help="What a model was trained on: names, annotations, or the config.py. Its patients go only into train.",
         ),
     ] = None,
     options: DataOptions = AS_FOUND,
 ) -> None:
-    """Split a data set by patient, and keep the split with the data."""
+    """Split a data set by patient, and save the split with the data."""
     from helpers.stages.split_stage import SplitRequest  # here, so that --help need not wait
 
     opening = options.opening(dataset, "DATASET")
@@ -134,9 +136,12 @@ def split(
 
 
 def who(
-    case_id: Annotated[str, typer.Argument(metavar="ID", help="Such as P007-S02-F034; or the name of a file.")],
+    case_id: Annotated[
+        str, typer.Argument(metavar="ID", help="Case id, such as P007-S02-F034, or the name of a file.")
+    ],
     data: Annotated[
-        Path | None, typer.Option("--data", metavar="DATASET", help="Data set of the case. Else the working directory.")
+        Path | None,
+        typer.Option("--data", metavar="DATASET", help="Data set of the case. Default: the working directory."),
     ] = None,
     id_key: IdKey = None,
 ) -> None:

@@ -258,9 +258,9 @@ def _gb(size: int) -> str:
 
 
 def doctor(
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, with everything that was found.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
 ) -> None:
-    """Say what this machine has, and what is missing."""
+    """Check this machine and list what is missing."""
     report = examine()
     typer.echo(json.dumps(report.to_dict(), indent=1) if as_json else report.to_text())
     if not report.ok:

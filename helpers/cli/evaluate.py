@@ -14,7 +14,7 @@ def evaluate(
     predictions: Annotated[Path, typer.Option("--predictions", metavar="RUN", help="Finished run folder.")],
     data: Data,
     output: Annotated[
-        Path, typer.Option("--output", metavar="DIR", help="Folder to write; an earlier evaluation is replaced.")
+        Path, typer.Option("--output", metavar="DIR", help="Folder to write; replaces an earlier evaluation.")
     ],
     against: Annotated[
         list[Path] | None,
@@ -22,10 +22,12 @@ def evaluate(
     ] = None,
     name: Annotated[
         list[str] | None,
-        typer.Option("--name", metavar="NAME", help="Of each run in all tables, in order. Else its folder's."),
+        typer.Option(
+            "--name", metavar="NAME", help="Name of each run in all tables, in order. Default: its folder's name."
+        ),
     ] = None,
     prompt_id: Annotated[
-        str | None, typer.Option("--prompt-id", metavar="ID", help="Such as p1. Else every prompt of a run.")
+        str | None, typer.Option("--prompt-id", metavar="ID", help="Such as p1. Default: every prompt of a run.")
     ] = None,
     training: Training = None,
     exclude_training: ExcludeTraining = False,
@@ -34,7 +36,7 @@ def evaluate(
         typer.Option(
             "--development",
             metavar="DIR",
-            help="Evaluation of the same model on other patients, to choose a threshold on. Else cross-validation.",
+            help="Evaluation of the same model on other patients, to choose the threshold. Default: cross-validation.",
         ),
     ] = None,
     close_gaps: Annotated[
@@ -42,18 +44,18 @@ def evaluate(
         typer.Option(
             "--close-gaps",
             metavar="0",
-            help="Measure closing gaps with a disk of this radius; it bridges occlusions too.",
+            help="Also score masks with gaps closed by a disk of this radius; this bridges occlusions too.",
         ),
     ] = 0,
     remove_small: Annotated[
-        int, typer.Option("--remove-small", metavar="0", help="Measure dropping pieces of fewer pixels.")
+        int, typer.Option("--remove-small", metavar="0", help="Also score masks without pieces of fewer pixels.")
     ] = 0,
     groups: Annotated[
         str | None,
         typer.Option(
             "--groups",
             metavar="COLUMN",
-            help="Scores by group too: a column of a CSV file beside the data, or view or vendor of DICOM headers.",
+            help="Also score by group: a column of a CSV file next to the data, or view or vendor of DICOM headers.",
         ),
     ] = None,
     options: DataOptions = AS_FOUND,

@@ -31,34 +31,40 @@ def export(
     kind: Annotated[Exchange, typer.Option("--as", metavar="|".join(Exchange), help="Format.")] = Exchange.PNG,
     verdicts: Annotated[
         Path | None,
-        typer.Option("--verdicts", metavar="DIR", help="Folder of verdicts: of to-fix, and of --accept-as-truth."),
+        typer.Option("--verdicts", metavar="DIR", help="Folder of verdicts, for to-fix and --accept-as-truth."),
     ] = None,
     corrections: Annotated[
         Path | None, typer.Option("--corrections", metavar="DIR", help="Folder of the readers' corrections.")
     ] = None,
     adjudicator: Annotated[
         str | None,
-        typer.Option("--adjudicator", metavar="NAME", help="Reader who decides where readers differ. Else left out."),
+        typer.Option(
+            "--adjudicator",
+            metavar="NAME",
+            help="Reader whose mask counts where readers differ. Without one, these cases are left out.",
+        ),
     ] = None,
     accept_as_truth: Annotated[
         bool,
-        typer.Option("--accept-as-truth", help="Predictions that reviewers accepted are ground truth, and marked so."),
+        typer.Option(
+            "--accept-as-truth", help="Use predictions that reviewers accepted as ground truth, and mark them so."
+        ),
     ] = False,
     identity: Annotated[
         Identity,
-        typer.Option("--identity", metavar="|".join(Identity), help="Of dicom-seg: whose identity files carry."),
+        typer.Option("--identity", metavar="|".join(Identity), help="For dicom-seg: whose identity the files have."),
     ] = Identity.DECLARED,
     margin: Annotated[
         float | None,
         typer.Option(
-            "--margin", metavar="X", help="Of pairs: by how much readers differ, as 1 - intersection over union."
+            "--margin", metavar="X", help="For pairs: how much readers differ, as 1 - intersection over union."
         ),
     ] = None,
     prompt_id: PromptId = None,
     cases: Cases = None,
     options: DataOptions = AS_FOUND,
 ) -> None:
-    """Write a run's masks, those to fix, corrections or pairs for other tools."""
+    """Write a run's masks, masks to fix, corrections or pairs for other tools."""
     from helpers.stages.exchange_stage import ExportRequest  # here, so that --help need not wait
 
     request = ExportRequest(

@@ -15,17 +15,21 @@ _BASELINE = json_with("a baseline of the gate", "configuration", "cases", schema
 def gate(
     baseline: Annotated[Path, typer.Option("--baseline", metavar="FILE", help="Recorded scores.")],
     metrics: Annotated[
-        Path, typer.Option("--metrics", metavar="DIR", help="Folder that `evaluate` wrote; its first run counts.")
+        Path, typer.Option("--metrics", metavar="DIR", help="Folder that `evaluate` wrote; uses its first run.")
     ],
     update: Annotated[bool, typer.Option("--update", help="Record these scores as the baseline instead.")] = False,
     case_tolerance: Annotated[
-        float, typer.Option("--case-tolerance", metavar="0.1", help="Largest fall of Dice or clDice of one case.")
+        float,
+        typer.Option("--case-tolerance", metavar="0.1", help="Largest allowed drop in Dice or clDice of one case."),
     ] = 0.10,
     mean_tolerance: Annotated[
-        float, typer.Option("--mean-tolerance", metavar="0.01", help="Largest fall of their means, if it is certain.")
+        float,
+        typer.Option(
+            "--mean-tolerance", metavar="0.01", help="Largest allowed drop in their means, if the drop is certain."
+        ),
     ] = 0.01,
 ) -> None:
-    """Fail where scores fell below a recorded baseline."""
+    """Fail if scores dropped below a recorded baseline."""
     for name, value in (("--case-tolerance", case_tolerance), ("--mean-tolerance", mean_tolerance)):
         if not 0 <= value <= 1:
             raise UsageProblem(f"{name}: expected 0 to 1, got {value}")

@@ -31,22 +31,27 @@ if TYPE_CHECKING:  # so that --help need not wait
 @with_data_options(without=FRAMES_ONLY)
 def import_files(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder or annotation file of another tool.")],
-    into: Annotated[ImportedInto, typer.Option("--into", metavar="|".join(ImportedInto), help="What they become.")],
+    into: Annotated[ImportedInto, typer.Option("--into", metavar="|".join(ImportedInto), help="What to make of them.")],
     data: Data,
     output: Annotated[Path, typer.Option("--output", metavar="DIR", help="Run folder, or folder of corrections.")],
     kind: Annotated[
-        Exchange | None, typer.Option("--as", metavar="|".join(Exchange), help="Format. Else found out.")
+        Exchange | None, typer.Option("--as", metavar="|".join(Exchange), help="Format. Default: detected.")
     ] = None,
     name: Annotated[
-        str | None, typer.Option("--name", metavar="NAME", help="Of a run: who or what made them, such as nnunet.")
+        str | None,
+        typer.Option("--name", metavar="NAME", help="For a run: who or what made the masks, such as nnunet."),
     ] = None,
     values: Annotated[
         Meaning | None,
-        typer.Option("--values", metavar="|".join(Meaning), help="Of a run: what values are. Else found out."),
+        typer.Option(
+            "--values", metavar="|".join(Meaning), help="For a run: meaning of the values. Default: detected."
+        ),
     ] = None,
     vessel: Annotated[
         list[str] | None,
-        typer.Option("--vessel", metavar="LABEL", help="Label that is vessel, of several. May be given again."),
+        typer.Option(
+            "--vessel", metavar="LABEL", help="Label that means vessel, if there are several. May be given again."
+        ),
     ] = None,
     threshold: Annotated[
         float | None,
@@ -57,16 +62,16 @@ def import_files(
         ),
     ] = None,
     reviewer: Annotated[
-        str | None, typer.Option("--reviewer", metavar="NAME", help="Of corrections: who made them.")
+        str | None, typer.Option("--reviewer", metavar="NAME", help="For corrections: who made them.")
     ] = None,
     predictions: Annotated[
-        Path | None, typer.Option("--predictions", metavar="RUN", help="Of corrections: run whose cases they are of.")
+        Path | None, typer.Option("--predictions", metavar="RUN", help="For corrections: run whose cases they correct.")
     ] = None,
     prompt_id: PromptId = None,
     began_from: Annotated[
         BeganFrom | None,
         typer.Option(
-            "--began-from", metavar="|".join(BEGAN_ELSEWHERE), help="Of corrections: what the reader began with."
+            "--began-from", metavar="|".join(BEGAN_ELSEWHERE), help="For corrections: what the reader began from."
         ),
     ] = None,
     options: DataOptions = AS_FOUND,

@@ -14,19 +14,21 @@ from helpers.core.vocabulary import Meaning
 @with_data_options(without=FRAMES_ONLY)
 def import_masks(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of PNG, NPZ or NPY files.")],
-    name: Annotated[str, typer.Option("--name", metavar="NAME", help="Who or what made them, such as nnunet.")],
+    name: Annotated[str, typer.Option("--name", metavar="NAME", help="Who or what made the masks, such as nnunet.")],
     data: Data,
     output: Annotated[Path, typer.Option("--output", metavar="RUN", help="Run folder.")],
     values: Annotated[
         Meaning | None,
         typer.Option(
-            "--values", metavar="|".join(Meaning), help="What the values are. Else found out, docs/baselines.md."
+            "--values",
+            metavar="|".join(Meaning),
+            help="Meaning of the values. Default: detected, see docs/baselines.md.",
         ),
     ] = None,
     threshold: Threshold = 0.5,
     options: DataOptions = AS_FOUND,
 ) -> None:
-    """Turn a folder of masks from elsewhere into a run folder."""
+    """Turn a folder of other tools' masks into a run folder."""
     from helpers.prediction.imports.import_run import import_masks as run_import  # here, so that --help need not wait
 
     source = input_path(folder, "DIR")

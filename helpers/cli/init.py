@@ -9,9 +9,9 @@ from helpers.cli.arguments import output_folder
 
 
 def init(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="New folder, or a project whose notebooks to renew.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="New folder, or a project whose notebooks to update.")],
 ) -> None:
-    """Lay out a folder to work in: copies of the notebooks, and a place for results."""
+    """Set up a project folder: copies of the notebooks, and a place for results."""
     from helpers.notebook.project_folder import lay_out  # here, since it takes pydantic with it
 
     made = lay_out(output_folder(folder, "DIR"))

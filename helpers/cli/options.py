@@ -24,15 +24,17 @@ Data = Annotated[Path, typer.Option("--data", metavar="DATASET", help="Folder, a
 DataArgument = Annotated[Path, typer.Argument(metavar="DATASET", help="Folder, annotation file, one image or film.")]
 IdKey = Annotated[
     Path | None,
-    typer.Option("--id-key", metavar="FILE", help="Key of the case ids. Else .vesselkit/id.key in the data set."),
+    typer.Option("--id-key", metavar="FILE", help="Key of the case ids. Default: .vesselkit/id.key in the data set."),
 ]
 _DATA_OPTIONS: dict[str, Any] = {
     "layout": Annotated[
-        str | None, typer.Option("--layout", metavar="NAME", help="See docs/datasets.md. Else found out.")
+        str | None, typer.Option("--layout", metavar="NAME", help="See docs/datasets.md. Default: detected.")
     ],
     "ids": Annotated[
         AskedIds | None,
-        typer.Option("--ids", metavar="|".join(AskedIds), help="Else kept for public data sets, replaced for others."),
+        typer.Option(
+            "--ids", metavar="|".join(AskedIds), help="Default: keep for public data sets, pseudonym for others."
+        ),
     ],
     "id_key": IdKey,
     "group_by": Annotated[
@@ -43,7 +45,7 @@ _DATA_OPTIONS: dict[str, Any] = {
     ],
     "split": Annotated[str | None, typer.Option("--split", metavar="NAME", help="Only cases of this split.")],
     "rescale": Annotated[
-        bool, typer.Option("--rescale", help="Fit ground truths made for another size to their frames.")
+        bool, typer.Option("--rescale", help="Rescale ground truths of another size to their frames.")
     ],
     "rescale_from": Annotated[
         str | None,
@@ -59,9 +61,9 @@ Training = Annotated[
 ]
 ExcludeTraining = Annotated[
     bool,
-    typer.Option("--exclude-training", help="Score no patient of whom training saw frames; they are counted."),
+    typer.Option("--exclude-training", help="Leave out patients of whom training saw frames; count them."),
 ]
-Processes = Annotated[int, typer.Option("--processes", metavar="N", min=1, help="Processes at a time.")]
+Processes = Annotated[int, typer.Option("--processes", metavar="N", min=1, help="Parallel processes.")]
 Seed = Annotated[int, typer.Option("--seed", metavar="N", min=0, help="The same seed gives the same result.")]
 
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="Finished run folder.")]
@@ -70,11 +72,13 @@ Metrics = Annotated[
     Path | None, typer.Option("--metrics", metavar="DIR", help="Evaluation of the run, for scores and their order.")
 ]
 PromptId = Annotated[
-    str | None, typer.Option("--prompt-id", metavar="ID", help="Such as p1. Else the first of the run.")
+    str | None, typer.Option("--prompt-id", metavar="ID", help="Such as p1. Default: the first of the run.")
 ]
 ViewerLanguage = Annotated[
     Language | None,
-    typer.Option("--language", metavar="|".join(Language), help="Language to begin in; a button changes it. Else en."),
+    typer.Option(
+        "--language", metavar="|".join(Language), help="Language at the start; a button changes it. Default: en."
+    ),
 ]
 Cases = Annotated[list[str] | None, typer.Option("--cases", metavar="ID", help="Only this case. May be given again.")]
 
@@ -162,7 +166,7 @@ ModelConfig = Annotated[
     typer.Option("--model-config", metavar="FILE", help="Settings of frangi, as `vesselkit tune` wrote them."),
 ]
 BatchSize = Annotated[
-    str, typer.Option("--batch-size", metavar="auto", help="Frames predicted together, or auto: what suits the device.")
+    str, typer.Option("--batch-size", metavar="auto", help="Frames predicted together; auto: what fits the device.")
 ]
 Device = Annotated[str, typer.Option("--device", metavar="auto", help="auto, cpu, cuda, cuda:N or mps.")]
 Dtype = Annotated[
@@ -176,23 +180,23 @@ Quantize = Annotated[
     typer.Option(
         "--quantize",
         metavar="|".join(Quantization),
-        help="Hold the language model's weights in 8 or 4 bits; vision tower and SAM2 stay as they are.",
+        help="Store the language model's weights in 8 or 4 bits; vision tower and SAM2 do not change.",
     ),
 ]
 CudaGraphs = Annotated[
     bool,
-    typer.Option("--cuda-graphs", help="On a GPU, replay the model's passes: sooner, after a slow first batch."),
+    typer.Option("--cuda-graphs", help="On a GPU, replay the model's passes: faster after a slow first batch."),
 ]
 Threshold = Annotated[
     float, typer.Option("--threshold", metavar="0.5", help="Probability above which a pixel is in the mask.")
 ]
 LauncherOption = Annotated[
     Launcher,
-    typer.Option(
-        "--launcher", metavar="|".join(Launcher), help="What started the processes; torchrun needs no naming."
-    ),
+    typer.Option("--launcher", metavar="|".join(Launcher), help="What started the processes; torchrun is detected."),
 ]
-TokenLimit = Annotated[int, typer.Option("--max-new-tokens", metavar="64", help="Most tokens of an answer.")]
+TokenLimit = Annotated[
+    int, typer.Option("--max-new-tokens", metavar="64", help="Largest number of tokens in an answer.")
+]
 
 
 def checked_quantization(device: str, dtype: str, quantize: Quantization | None) -> Quantization | None:

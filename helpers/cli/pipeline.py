@@ -33,7 +33,7 @@ def pipeline(
     checkpoint: Annotated[Path, typer.Option("--checkpoint", metavar="CKPT", help="iter_N.pth, or an export.")],
     data: Data,
     output: Annotated[
-        Path, typer.Option("--output", metavar="DIR", help="Folder of all results; what is done there is not redone.")
+        Path, typer.Option("--output", metavar="DIR", help="Folder of all results; finished steps are not repeated.")
     ],
     base: Base = None,
     sam2: Sam2 = None,
@@ -43,7 +43,8 @@ def pipeline(
     template: Template = None,
     pretrained: Pretrained = None,
     prompt: Annotated[
-        list[str] | None, typer.Option("--prompt", metavar="TEXT", help="May be given again. Else the documented one.")
+        list[str] | None,
+        typer.Option("--prompt", metavar="TEXT", help="May be given again. Default: the documented one."),
     ] = None,
     model_config: ModelConfig = None,
     training: Training = None,
@@ -51,7 +52,8 @@ def pipeline(
     device: Device = "auto",
     dtype: Dtype = "auto",
     limit: Annotated[
-        int | None, typer.Option("--limit", metavar="N", min=1, help="Only the first N; more may be asked for later.")
+        int | None,
+        typer.Option("--limit", metavar="N", min=1, help="Only the first N cases; a later call may take more."),
     ] = None,
     options: DataOptions = AS_FOUND,
 ) -> None:

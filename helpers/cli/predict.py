@@ -46,15 +46,17 @@ if TYPE_CHECKING:
 @with_data_options(without=FRAMES_ONLY)
 def predict(
     data: Data,
-    output: Annotated[Path, typer.Option("--output", metavar="RUN", help="Run folder; one that was stopped goes on.")],
+    output: Annotated[Path, typer.Option("--output", metavar="RUN", help="Run folder; an interrupted run is resumed.")],
     model: Annotated[
         str | None,
-        typer.Option("--model", metavar="DIR", help="Folder that `convert` wrote, or frangi. Or give --checkpoint."),
+        typer.Option(
+            "--model", metavar="DIR", help="Folder that `convert` wrote, or frangi. Alternative: --checkpoint."
+        ),
     ] = None,
     model_config: ModelConfig = None,
     checkpoint: Annotated[
         Path | None,
-        typer.Option("--checkpoint", metavar="CKPT", help="Checkpoint to compose the model from, in memory."),
+        typer.Option("--checkpoint", metavar="CKPT", help="Checkpoint from which to compose the model in memory."),
     ] = None,
     base: Base = None,
     sam2: Sam2 = None,
@@ -65,14 +67,16 @@ def predict(
     pretrained: Pretrained = None,
     prompt: Annotated[
         list[str] | None,
-        typer.Option("--prompt", metavar="TEXT", help="May be given again. Else 'Please segment the blood vessels.'"),
+        typer.Option(
+            "--prompt", metavar="TEXT", help="May be given again. Default: 'Please segment the blood vessels.'"
+        ),
     ] = None,
     mode: Annotated[
         Mode,
         typer.Option(
             "--mode",
             metavar="|".join(Mode),
-            help="Each frame by itself, or sequences followed; see the run folder's document.",
+            help="Each frame by itself, or tracked sequences; see docs/run-format.md.",
         ),
     ] = Mode.FRAME,
     batch_size: BatchSize = "auto",
@@ -83,14 +87,14 @@ def predict(
     threshold: Threshold = 0.5,
     combine: Annotated[
         Combine,
-        typer.Option("--combine", metavar="|".join(Combine), help="How several [SEG] become one mask."),
+        typer.Option("--combine", metavar="|".join(Combine), help="How to combine several [SEG] into one mask."),
     ] = Combine.UNION,
     limit: Annotated[
-        int | None, typer.Option("--limit", metavar="N", help="Only the first N; more may be asked for later.")
+        int | None, typer.Option("--limit", metavar="N", help="Only the first N cases; a later call may take more.")
     ] = None,
     case_list: Annotated[
         Path | None,
-        typer.Option("--case-list", metavar="FILE", help="Only these cases: a file with an id a line."),
+        typer.Option("--case-list", metavar="FILE", help="Only these cases: a file with one id on each line."),
     ] = None,
     shard: Annotated[
         str | None, typer.Option("--shard", metavar="I/N", help="Only this share of the batches, such as 1/4.")
@@ -101,7 +105,7 @@ def predict(
     ensemble: Annotated[
         str | None,
         typer.Option(
-            "--ensemble", metavar="|".join(Ensemble), help="Keep how far answers differ; two with a comma between."
+            "--ensemble", metavar="|".join(Ensemble), help="Record how far answers differ. Separate two with a comma."
         ),
     ] = None,
 ) -> None:

@@ -9,7 +9,7 @@ from helpers.cli.arguments import input_path, option_name, output_folder
 from helpers.cli.options import AS_FOUND, DataOptions, Device, Dtype, ModelFolder, TokenLimit, with_data_options
 from helpers.core.errors import UsageProblem
 
-_Layout = Annotated[str | None, typer.Option("--layout", metavar="NAME", help="refcoco or sa2va. Else found out.")]
+_Layout = Annotated[str | None, typer.Option("--layout", metavar="NAME", help="refcoco or sa2va. Default: detected.")]
 
 
 @with_data_options(layout=_Layout)
@@ -17,21 +17,23 @@ def refseg(
     model: ModelFolder,
     data: Annotated[
         Path,
-        typer.Option("--data", metavar="DATASET", help="refs.json with instances.json, or Sa2VA JSON; its folder."),
+        typer.Option("--data", metavar="DATASET", help="refs.json with instances.json, or Sa2VA JSON; or its folder."),
     ],
     output: Annotated[
-        Path, typer.Option("--output", metavar="DIR", help="Folder to write; one that was stopped goes on.")
+        Path, typer.Option("--output", metavar="DIR", help="Folder to write; an interrupted run is resumed.")
     ],
     prompt: Annotated[
         str | None,
-        typer.Option("--prompt", metavar="TEXT", help="With {expression}. Else 'Please segment {expression} in ...'."),
+        typer.Option(
+            "--prompt", metavar="TEXT", help="With {expression}. Default: 'Please segment {expression} in ...'."
+        ),
     ] = None,
     options: DataOptions = AS_FOUND,
     device: Device = "auto",
     dtype: Dtype = "auto",
     max_new_tokens: TokenLimit = 64,
 ) -> None:
-    """Score referring segmentation in the RefCOCO way."""
+    """Score referring segmentation as RefCOCO does."""
     if prompt is not None and "{expression}" not in prompt:
         raise UsageProblem(f"--prompt: expected a text with {{expression}} in it, got {prompt!r}")
 

@@ -35,55 +35,60 @@ def review(
     data: RunData,
     verdicts: Annotated[
         Path | None,
-        typer.Option("--verdicts", metavar="DIR", help="Folder of verdicts: count them, and open no viewer."),
+        typer.Option("--verdicts", metavar="DIR", help="Folder of verdicts: count them without opening the viewer."),
     ] = None,
     taken: Annotated[
         list[Path] | None,
-        typer.Option(
-            "--import", metavar="FILE", help="Downloaded verdicts and masks to take over. May be given again."
-        ),
+        typer.Option("--import", metavar="FILE", help="Downloaded verdicts and masks to import. May be given again."),
     ] = None,
     export: Annotated[
         Path | None,
         typer.Option("--export", metavar="DIR", help="New folder: table, rejected cases, to correct.", hidden=True),
     ] = None,
     reviewer: Annotated[
-        str | None, typer.Option("--reviewer", metavar="NAME", help="Whose verdicts the viewer keeps. Else reviewer.")
+        str | None,
+        typer.Option(
+            "--reviewer", metavar="NAME", help="Name under which the viewer saves verdicts. Default: reviewer."
+        ),
     ] = None,
     against: Annotated[
         Path | None,
-        typer.Option("--against", metavar="RUN2", help="Run to compare with; the key b shows it in its place."),
+        typer.Option("--against", metavar="RUN2", help="Run to compare with; the key b switches to it."),
     ] = None,
     beside: Annotated[
         list[Path] | None,
-        typer.Option("--beside", metavar="RUN3", help="Run to show beside it. May be given again."),
+        typer.Option("--beside", metavar="RUN3", help="Run to show side by side. May be given again."),
     ] = None,
     metrics: Metrics = None,
     prompt_id: PromptId = None,
     model: Annotated[
         Path | None,
-        typer.Option("--model", metavar="DIR", help="Model folder whose SAM2 answers clicks and carries corrections."),
+        typer.Option(
+            "--model", metavar="DIR", help="Model folder whose SAM2 segments from clicks and carries corrections."
+        ),
     ] = None,
     from_empty: Annotated[
         float,
         typer.Option(
             "--from-empty",
             metavar="SHARE",
-            help="Share of the cases to draw from empty before their prediction is shown; 0.1 is 10 %.",
+            help="Share of the cases to draw from empty, before the prediction is shown; 0.1 is 10 %.",
         ),
     ] = 0.0,
     queue: Annotated[
         int | None,
-        typer.Option("--queue", metavar="N", min=1, help="Only the N cases to look at next, by the model's own doubt."),
+        typer.Option("--queue", metavar="N", min=1, help="Only the N cases to look at next, by the model's own guess."),
     ] = None,
     language: ViewerLanguage = None,
     port: Annotated[
-        int | None, typer.Option("--port", metavar="N", help="Port of the viewer on this machine. Else 8866.")
+        int | None, typer.Option("--port", metavar="N", help="Port of the viewer on this machine. Default: 8866.")
     ] = None,
-    no_browser: Annotated[bool, typer.Option("--no-browser", help="Print the viewer's address alone.")] = False,
+    no_browser: Annotated[
+        bool, typer.Option("--no-browser", help="Print the viewer's address and open no browser.")
+    ] = False,
     options: DataOptions = AS_FOUND,
 ) -> None:
-    """Open a run's review in the browser; or count, take over and export its verdicts."""
+    """Open a run's review in the browser, or count, import and export its verdicts."""
     share(from_empty, "--from-empty", "the cases")
     of_viewer: dict[str, object] = {"reviewer": reviewer, "beside": beside, "model": model, "from-empty": from_empty}
     of_viewer |= {"queue": queue, "language": language, "port": port, "no-browser": no_browser}

@@ -30,16 +30,16 @@ def review_page(
     run: RunFolder,
     data: RunData,
     output: Annotated[
-        Path, typer.Option("--output", metavar="review.html", help="Page to write; an earlier one is replaced.")
+        Path, typer.Option("--output", metavar="review.html", help="Page to write; replaces an earlier one.")
     ] = Path("review.html"),
     metrics: Metrics = None,
     against: Annotated[
         Path | None,
-        typer.Option("--against", metavar="RUN2", help="Run to compare with; the key b shows it in its place."),
+        typer.Option("--against", metavar="RUN2", help="Run to compare with; the key b switches to it."),
     ] = None,
     beside: Annotated[
         list[Path] | None,
-        typer.Option("--beside", metavar="RUN3", help="Run to show beside it. May be given again."),
+        typer.Option("--beside", metavar="RUN3", help="Run to show side by side. May be given again."),
     ] = None,
     prompt_id: PromptId = None,
     cases: Cases = None,
@@ -48,7 +48,7 @@ def review_page(
         typer.Option(
             "--verdicts",
             metavar="DIR",
-            help="Folder of verdicts to show from the start, with the corrections beside it.",
+            help="Folder of verdicts to show from the start, with the corrections next to it.",
         ),
     ] = None,
     language: ViewerLanguage = None,

@@ -11,20 +11,22 @@ from helpers.core.vocabulary import SynthGenerator, SynthLayout
 
 
 def synth(
-    patients: Annotated[int, typer.Option("--patients", metavar="N", min=1, max=999, help="How many.")],
+    patients: Annotated[int, typer.Option("--patients", metavar="N", min=1, max=999, help="Number of patients.")],
     output: Annotated[Path, typer.Option("--output", metavar="DIR", help="New folder of the data set.")],
     seed: Seed = 0,
-    frames: Annotated[int, typer.Option("--frames", metavar="8", min=1, max=999, help="In each sequence.")] = 8,
+    frames: Annotated[int, typer.Option("--frames", metavar="8", min=1, max=999, help="Frames in each sequence.")] = 8,
     sequences: Annotated[
         int, typer.Option("--sequences-each", metavar="2", min=1, max=99, help="Sequences of each patient.")
     ] = 2,
     layout: Annotated[
         SynthLayout, typer.Option("--layout", metavar="|".join(SynthLayout), help="See docs/datasets.md.")
     ] = SynthLayout.PAIRED,
-    size: Annotated[int, typer.Option("--size", metavar="512", min=64, max=2048, help="Pixels of a side.")] = 512,
+    size: Annotated[
+        int, typer.Option("--size", metavar="512", min=64, max=2048, help="Side of the frames, in pixels.")
+    ] = 512,
     generator: Annotated[
         SynthGenerator,
-        typer.Option("--generator", metavar="|".join(SynthGenerator), help="How to draw, see docs/synthesis.md."),
+        typer.Option("--generator", metavar="|".join(SynthGenerator), help="Generator, see docs/synthesis.md."),
     ] = SynthGenerator.FIRST,
     processes: Processes = 2,
 ) -> None:

@@ -12,18 +12,22 @@ from helpers.core.vocabulary import Launcher
 
 def train(
     config: Annotated[
-        Path, typer.Argument(metavar="CONFIG", help="Config of mmengine. It is Python and runs: give only your own.")
+        Path,
+        typer.Argument(
+            metavar="CONFIG",
+            help="Config of mmengine. It is Python code and is executed: use only configs that you trust.",
+        ),
     ],
     work_dir: Annotated[
-        Path | None, typer.Option("--work-dir", metavar="DIR", help="Folder to train in, in place of the config's.")
+        Path | None, typer.Option("--work-dir", metavar="DIR", help="Folder to train in; overrides the config's.")
     ] = None,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on from the last checkpoint of the work folder, where there is one.")
+        bool, typer.Option("--resume", help="Continue from the last checkpoint in the work folder, if there is one.")
     ] = False,
     launcher: LauncherOption = Launcher.NONE,
     cfg_options: Annotated[
         list[str] | None,
-        typer.Option("--cfg-options", metavar="KEY=VALUE", help="A value of the config. May be given again."),
+        typer.Option("--cfg-options", metavar="KEY=VALUE", help="Set a value of the config. May be given again."),
     ] = None,
 ) -> None:
     """Fine-tune Sa2VA with mmengine."""
@@ -43,7 +47,9 @@ def train(
 
 
 def train_demo(
-    output: Annotated[Path, typer.Option("--output", metavar="DIR", help="Folder; a stopped training goes on there.")],
+    output: Annotated[
+        Path, typer.Option("--output", metavar="DIR", help="Folder to train in; an interrupted training is resumed.")
+    ],
     seed: Seed = 0,
     workers: Annotated[
         int, typer.Option("--workers", metavar="4", min=1, help="Processes that draw and load frames.")

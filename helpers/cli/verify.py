@@ -30,7 +30,8 @@ def verify(
         typer.Argument(metavar="DIR", help="Folder that `convert` wrote.", callback=_folder_or_script),
     ] = None,
     checkpoint: Annotated[
-        Path | None, typer.Option("--checkpoint", metavar="CKPT", help="What was converted: account for it again.")
+        Path | None,
+        typer.Option("--checkpoint", metavar="CKPT", help="The converted checkpoint: account for its tensors again."),
     ] = None,
     base: Base = None,
     sam2: Sam2 = None,
@@ -38,10 +39,15 @@ def verify(
     pretrained: Pretrained = None,
     receipt: Annotated[
         Path | None,
-        typer.Option("--receipt", metavar="FILE", help="What the official code computes, by the receipt script."),
+        typer.Option(
+            "--receipt", metavar="FILE", help="What the official code computes, written by the receipt script."
+        ),
     ] = None,
     data: Annotated[
-        Path | None, typer.Option("--data", metavar="DATASET", help="Where the receipt's frames are, known by pixels.")
+        Path | None,
+        typer.Option(
+            "--data", metavar="DATASET", help="Data set with the receipt's frames, recognised by their pixels."
+        ),
     ] = None,
     device: Device = "auto",
     publish_check: Annotated[
@@ -59,12 +65,12 @@ def verify(
         typer.Option(
             "--write-receipt-script",
             metavar="FILE",
-            help="Write the script that makes a receipt, and stop.",
+            help="Write the script that makes a receipt, then stop.",
             is_eager=True,
         ),
     ] = None,
 ) -> None:
-    """Check a converted folder against its sources, against the official code, or before it is handed on."""
+    """Check a converted folder against its sources, against the official code, or before you publish it."""
     if write_receipt_script is not None:
         _write_script(write_receipt_script)
         return

@@ -21,37 +21,42 @@ _FRAMES = 5
 
 @with_data_options()
 def visualize(
-    data: Annotated[
-        Path, typer.Option("--data", metavar="DATASET", help="Data set, that of the run where one is named.")
-    ],
+    data: Annotated[Path, typer.Option("--data", metavar="DATASET", help="Data set; with RUN, that of the run.")],
     output: Annotated[Path, typer.Option("--output", metavar="DIR", help="New folder for the pictures.")],
     run: Annotated[
-        Path | None, typer.Argument(metavar="RUN", help="Finished run folder. Without one, ground truth alone.")
+        Path | None, typer.Argument(metavar="RUN", help="Finished run folder. Without it, only ground truth.")
     ] = None,
-    n: Annotated[int | None, typer.Option("--n", metavar="N", help="How many frames. Else 5.")] = None,
+    n: Annotated[int | None, typer.Option("--n", metavar="N", help="Number of frames. Default: 5.")] = None,
     cases: Cases = None,
     sort: Annotated[
         QueueOrder | None,
-        typer.Option("--sort", metavar="|".join(QueueOrder), help="By Dice, or by case id. Else worst, with scores."),
+        typer.Option(
+            "--sort", metavar="|".join(QueueOrder), help="By Dice, or by case id. Default with scores: worst."
+        ),
     ] = None,
     films: Annotated[
-        bool, typer.Option("--films", help="Films of the run's sequences, with a page that plays them, not pictures.")
+        bool,
+        typer.Option(
+            "--films", help="Write films of the run's sequences, with a page that plays them, instead of pictures."
+        ),
     ] = False,
     beside: Annotated[
         list[Path] | None,
-        typer.Option("--beside", metavar="RUN3", help="Run to show beside it. May be given again."),
+        typer.Option("--beside", metavar="RUN3", help="Run to show side by side. May be given again."),
     ] = None,
     sequences: Annotated[
         list[str] | None,
-        typer.Option("--sequences", metavar="ID", help="Only films of this one. May be given again."),
+        typer.Option("--sequences", metavar="ID", help="Only films of this sequence. May be given again."),
     ] = None,
     rate: Annotated[
-        float | None, typer.Option("--rate", metavar="10", help="Frames a second of films. Else 10.")
+        float | None, typer.Option("--rate", metavar="10", help="Frames per second of films. Default: 10.")
     ] = None,
     mask: Annotated[
         MaskStyle | None,
         typer.Option(
-            "--mask", metavar="|".join(MaskStyle), help="How pictures draw a mask. Else contour, beside its pixels."
+            "--mask",
+            metavar="|".join(MaskStyle),
+            help="How pictures draw a mask. Default: contour, outside its pixels.",
         ),
     ] = None,
     dpi: Annotated[
@@ -59,14 +64,14 @@ def visualize(
         typer.Option(
             "--dpi",
             metavar="100",
-            help="Scale of pictures: 100 gives a frame's pixel one of the picture, 200 two by two. Else 100.",
+            help="Scale of pictures: at 100 a frame's pixel is one pixel, at 200 two by two. Default: 100.",
         ),
     ] = None,
     metrics: Metrics = None,
     prompt_id: PromptId = None,
     options: DataOptions = AS_FOUND,
 ) -> None:
-    """Write the 4-panel pictures of a run, of ground truth alone, or films of sequences."""
+    """Write 4-panel pictures of a run, pictures of ground truth alone, or films of sequences."""
     if n is not None and n < 1:
         raise UsageProblem(f"--n: expected at least 1, got {n}")
     if metrics is None and sort in (QueueOrder.WORST, QueueOrder.BEST):

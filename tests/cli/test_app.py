@@ -102,6 +102,7 @@ ONE_MEANING = {
     "--prompt-id": "which of a run's prompts",
     "--against": "runs to compare with",
     "--frames": "how many frames a sequence has",
+    "--n": "how many frames the command takes",
     "--name": "what a run is called in tables",
     "--values": "what the values of mask files are",
     "--id-key": "the key under which names are hashed",
