@@ -105,8 +105,8 @@ def output_path(given: GivenPath, name: str, data: GivenPath | None = None) -> P
     root = None if data is None else typed_path(data)
     if root is not None and root.is_dir() and path.resolve().is_relative_to(root.resolve()):
         raise UsageProblem(
-            f"{name} {given}: expected a place outside the data set {data}, got one inside it; what is written there "
-            "would be taken for frames when the data set is next opened. Name another folder"
+            f"{name} {given}: expected a place outside the data set {data}, got one inside it; "
+            "the data set would read what is written there as frames. Name another folder"
         )
     require_writable(path)
     return path

@@ -204,8 +204,9 @@ def require_one_export(path: Path) -> None:
     records = [name for name in below if Path(name).name == EXPORTED_NAME and "/" in name]
     if records:
         raise RefusedInput(
-            f"{path}: expected one folder of masks, found {records[0]}, which says what the masks in its own folder "
-            f"began from. Import {path / Path(records[0]).parent} by itself"
+            f"{path}: expected one folder of masks, found {records[0]}, "
+            f"which records what the masks in its own folder began from. "
+            f"Import {path / Path(records[0]).parent} by itself"
         )
 
 

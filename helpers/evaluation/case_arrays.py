@@ -111,7 +111,7 @@ def scorable(dataset: Dataset, case_ids: Sequence[str], runs: Sequence[Run]) -> 
     if problems:
         raise RefusedInput(
             f"expected ground truths that fit their frames, found {len(problems)} that do not, the first "
-            f"{problems[0]}. Mend the annotations (`vesselkit data check` lists all), or ask for --rescale, "
+            f"{problems[0]}. Correct the annotations (`vesselkit data check` lists all), or ask for --rescale, "
             "or --rescale-from WxH where the annotations state no size"
         )
     return cases_to_score

@@ -84,8 +84,9 @@ def open_development(
     key = metrics.summary["dataset"]["key_fingerprint"]
     if key != dataset.key_fingerprint:
         raise RefusedInput(
-            f"{folder}: expected case ids from key {dataset.key_fingerprint}, found {key}: whether patients are on "
-            "both sides could not be told. Evaluate the development cases under the same key (--id-key)"
+            f"{folder}: expected case ids from key {dataset.key_fingerprint}, found {key}: "
+            "it is unclear whether patients are on both sides. Evaluate the development cases "
+            "under the same key (--id-key)"
         )
     _require_unsealed(metrics, dataset)
     found = {}

@@ -63,7 +63,7 @@ def refuse_withheld(values: Mapping[str, Any]) -> None:
     if withheld:
         raise UsageProblem(
             f"parameters refused:\n  {', '.join(withheld)}: given as a path, which an executed copy does not keep. "
-            "Give it again in place of what stands in <>, or with -p"
+            "Give it again instead of the text in <>, or with -p"
         )
 
 

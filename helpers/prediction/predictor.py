@@ -136,8 +136,8 @@ def check_prompt(text: str, what: str = "prompt") -> None:
     sign = _SIGNS.search(text)
     if sign is not None:
         raise UsageProblem(
-            f"{what}: expected words, got the model's own sign {sign[0]} in {shown}. Leave it out: what the model "
-            "needs of these is put in"
+            f"{what}: expected words, got the model's own sign {sign[0]} in {shown}. Leave it out: "
+            "the kit adds what the model needs of these"
         )
 
 

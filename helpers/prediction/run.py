@@ -344,6 +344,6 @@ def _compute(
             run_batches(open_batches, predictor, prompts, write, stop=stop, written=bar.update)
     if bar.done < total:
         raise Stopped(
-            f"stopped with {bar.done} of {counted(total, 'case')} done; the same command goes on from there ({output})"
+            f"stopped with {bar.done} of {counted(total, 'case')} done; repeat the command to resume ({output})"
         )
     return settling

@@ -61,7 +61,9 @@ def export_to_fix(source: ReviewSource, folder: Path, kind: Exchange, verdicts: 
     """
     wanted = cases_with(verdicts, {Verdict.REJECT, Verdict.FIX})
     if not wanted:
-        raise UsageProblem("expected verdicts `fix` or `reject` on this run and prompt, found none: nothing is to fix")
+        raise UsageProblem(
+            "expected verdicts `fix` or `reject` on this run and prompt, found none: there is nothing to fix"
+        )
     source.require_whole(wanted)
     flags = {
         case_id: sorted({str(one[case_id].verdict) for one in verdicts.values() if case_id in one})

@@ -274,9 +274,9 @@ def read_taken(path: Path) -> tuple[VerdictRecord, ...]:
     if timeless:
         number, error = next(iter(timeless.items()))
         raise RefusedInput(
-            f"{path}: line {number}: {error}. So it is in {counted(len(timeless), 'line')}, and which of a reviewer's "
-            "verdicts is the last cannot be told. Take the file as the page wrote it, or correct the times; nothing "
-            "was taken over"
+            f"{path}: line {number}: {error}. So it is in {counted(len(timeless), 'line')}, and "
+            "it is unclear which of a reviewer's verdicts is the last. Take the file as the page wrote it, "
+            "or correct the times; nothing was imported"
         )
     return _without_spoilt(path, records, spoilt)
 

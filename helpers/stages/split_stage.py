@@ -181,7 +181,7 @@ def _patients(opened: Dataset, cases: list[Case], option: str) -> list[str]:
     if len(known) < len(patients):
         raise RefusedInput(
             f"{opened.root}: expected the patient of every frame, found none for {len(patients) - len(known)} of "
-            f"{len(patients)}: frames of one patient could come to stand on both sides. Say whose they are with "
+            f"{len(patients)}: frames of one patient could end up on both sides. Say whose they are with "
             f"{option}, a regular expression with (?P<patient>...) or column:NAME of a CSV file"
         )
     return known

@@ -201,7 +201,7 @@ def test_a_correction_outlives_the_mending_of_other_frames_and_not_of_its_own(ca
         (("--corrections", "data"), "--corrections: plays no part"),
         (("--verdicts", "data"), "--verdicts: plays no part"),
         (("--what", "to-fix", "--verdicts", "data", "--cases", SAME), "--cases: plays no part"),
-        (("--what", "to-fix", "--verdicts", "data"), "nothing is to fix"),
+        (("--what", "to-fix", "--verdicts", "data"), "there is nothing to fix"),
         (("--what", "corrections", "--corrections", "data"), "expected corrections to export, found none"),
         (("--what", "corrections", "--corrections", "run"), "expected a folder of readers' corrections, found a run"),
         (("--what", "to-fix", "--verdicts", "run"), "expected a folder of reviewers' verdicts, found a run"),

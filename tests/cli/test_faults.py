@@ -183,7 +183,7 @@ def test_an_earlier_result_outlives_a_fault(call, place, monkeypatch, tmp_path, 
         (OSError(errno.ENOSPC, "full"), "the disk became full; the cases written before are kept. Free some space", 1),
         (OSError(errno.EFBIG, "no"), "the disk became full; the cases written before are kept. Free some space, or", 1),
         (OSError(errno.EIO, "no"), "the disk or network drive failed (no); the cases written before are kept", 1),
-        (None, "the same command goes on from there", 130),
+        (None, "repeat the command to resume", 130),
     ],
 )
 def test_a_prediction_goes_on_after_a_fault(call, place, monkeypatch, tmp_path, error, said, exit_code):

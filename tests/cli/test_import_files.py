@@ -291,7 +291,7 @@ def test_labels_and_thresholds_go_with_formats_that_have_them(call, run, tmp_pat
     ended = call("import", "plain", *BY_ANN, "--threshold", "0.5")
     assert ended.code == 2 and "--threshold: goes with probabilities; png holds masks here" in ended.err
     ended = call("import", "sent", *BY_ANN, "--vessel", "stent")
-    assert ended.code == 3 and "labelled 'stent', as --vessel says, found 'vessel'" in ended.err
+    assert ended.code == 3 and "labelled 'stent', as --vessel requires, found 'vessel'" in ended.err
     ended = call("import", "sent", *as_run, "--vessel", "vessel")
     assert ended.code == 0 and "1 case imported" in ended.out, ended.err
 

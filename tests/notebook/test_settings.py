@@ -166,6 +166,6 @@ def test_a_placeholder_of_an_executed_copy_is_one_clear_line(root):
     with pytest.raises(UsageProblem) as caught:
         validate(InferSettings, {**INFER, "data": "<data>", "model": "<model>"})
     assert str(caught.value) == (
-        "parameters refused:\n  data, model: given as a path, which an executed copy does not keep. Give it again in "
-        "place of what stands in <>, or with -p"
+        "parameters refused:\n  data, model: given as a path, which an executed copy does not keep. "
+        "Give it again instead of the text in <>, or with -p"
     )

@@ -41,7 +41,7 @@ def interrupted_after(batches):
 
 def test_a_stopped_run_goes_on_and_equals_an_uninterrupted_one(frames, tmp_path):
     compute(frames, tmp_path / "whole")
-    with pytest.raises(Stopped, match="stopped with 4 of 7 cases done; the same command goes on from there") as stopped:
+    with pytest.raises(Stopped, match="stopped with 4 of 7 cases done; repeat the command to resume") as stopped:
         compute(frames, tmp_path / "run", interrupted_after(1))
     assert stopped.value.exit_code == 130
     assert not (tmp_path / "run/manifest.json").exists()

@@ -76,7 +76,7 @@ def test_masks_and_corrections_go_to_other_tools(root):
     assert text.endswith("masks written to outputs/demo/review/tuned/masks-coco")
     assert (folder / "masks-coco/annotations/instances_default.json").is_file()
     assert "tuned/masks-coco-2" in exported(export="masks", export_as="coco")
-    with pytest.raises(UsageProblem, match="nothing is to fix"):
+    with pytest.raises(UsageProblem, match="there is nothing to fix"):
         exported(export="to-fix")
     review = opened(root, predictions="tuned")
     case_id = next(case.case_id for case in review.source.cases if case.status == "ok")

@@ -52,7 +52,7 @@ def open_pretrained(given: Path | str | None) -> TensorSource | None:
     if source.kind is CheckpointKind.HF_EXPORT and source.path.is_file() and source.path.suffix != ".safetensors":
         raise RefusedInput(
             f"--pretrained {name}: its names lack the 'mllm.model.' of such files, so that training would have loaded "
-            "SAM2 and the [SEG] projection alone, and what it did load cannot be told. Pass the .pth that training was "
+            "SAM2 and the [SEG] projection alone, and it is unclear what it did load. Pass the .pth that training was "
             "given, or the folder of that Sa2VA"
         )
     return source

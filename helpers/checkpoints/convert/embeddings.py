@@ -174,7 +174,7 @@ def decide_tie(
     if head[0] is embeddings[0] is SourceRole.PRETRAINED:
         raise RefusedInput(
             f"{sources.opened[SourceRole.PRETRAINED].path.name}: the base ties lm_head to the embeddings, these two "
-            "differ, and the checkpoint holds neither; which of them training used cannot be told. Train with "
+            "differ, and the checkpoint holds neither; it is unclear which of them training used. Train with "
             "modules_to_save=['embed_tokens', 'lm_head']"
         )
     return False, [

@@ -222,8 +222,9 @@ def require_sa2va_beneath(checkpoint: TensorSource, opened: Mapping[SourceRole, 
         got = "no --base" if base is None else f"--base {base.path.name}, which is none"
         raise UsageProblem(
             f"{checkpoint.path.name} is a peft adapter: LoRA alone, which is merged onto the Sa2VA that it was trained "
-            f"on; got {got}. Pass that Sa2VA's folder as --base, or its .pth as --pretrained beside its base's "
-            "folder. Of a run of mmengine give the iter_N.pth instead, which holds what was trained beside LoRA too"
+            f"on; got {got}. Pass that Sa2VA's folder as --base, or its .pth as --pretrained "
+            "together with its base's folder. For a run of mmengine give the iter_N.pth instead, which also holds what "
+            "was trained in addition to LoRA"
         )
 
 

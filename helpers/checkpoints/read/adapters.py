@@ -161,7 +161,7 @@ def _one(part: AdapterPart, read: list[AdapterSettings], origin: str) -> Adapter
             )
     if any(one != read[0] for one in read):
         raise RefusedInput(
-            f"{origin} gives {len(read)} different adapters for {part.value}; which is meant cannot be told. Correct a "
+            f"{origin} gives {len(read)} different adapters for {part.value}; it is unclear which is meant. Correct a "
             "copy of the config and give that as --train-config"
         )
     return read[0]

@@ -29,7 +29,7 @@ def open_weight_folder(folder: Path) -> tuple[tuple[WeightFile, ...], Mapping[st
         single_path, index_path = folder / single, folder / index
         if single_path.exists() and index_path.exists():
             raise RefusedInput(
-                f"{folder} holds both {single} and {index}; which one counts cannot be told. Move one of them away."
+                f"{folder} holds both {single} and {index}; it is unclear which one counts. Move one of them away."
             )
         if single_path.exists():
             return (open_weight_file(single_path),), _left_aside(folder, {single})
@@ -66,7 +66,7 @@ def read_json_object(path: Path) -> dict[str, object]:
     """Read a JSON file that must hold an object. Raises RefusedInput, naming the file, otherwise."""
     try:
         if path.stat().st_size > _MAX_JSON_BYTES:
-            raise RefusedInput(f"{path} is larger than {_MAX_JSON_BYTES >> 20} MB, which no such file is.")
+            raise RefusedInput(f"{path} is larger than {_MAX_JSON_BYTES >> 20} MB, the limit for such files.")
         value = json.loads(path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
         raise RefusedInput(f"{path} cannot be read as JSON ({error}). Copy or download it again.") from error
@@ -117,7 +117,7 @@ def _refuse_duplicates(files: tuple[WeightFile, ...]) -> None:
         for name in file.tensors:
             if name in home:
                 raise RefusedInput(
-                    f"Tensor {name!r} is in both {home[name]} and {file.path.name}; which one counts cannot be told. "
+                    f"Tensor {name!r} is in both {home[name]} and {file.path.name}; it is unclear which one counts. "
                     "Export or download the model again."
                 )
             home[name] = file.path

@@ -53,8 +53,8 @@ def plain_names(names: Iterable[str], path: Path) -> PlainNames:
     if len(stored) < len(listed):
         twice = next(name for at, name in enumerate(plain) if stored[name] != listed[at])
         raise RefusedInput(
-            f"{path} holds {twice} twice, with and without what {' and '.join(found)} puts into names; which counts "
-            "cannot be told. Give the checkpoint as training wrote it"
+            f"{path} holds {twice} twice, with and without what {' and '.join(found)} puts into names; "
+            "it is unclear which counts. Give the checkpoint as training wrote it"
         )
     return PlainNames(stored, tuple(found))
 

@@ -76,8 +76,8 @@ def listed(path: Path, source: "Dataset", *, within: bool = False) -> "Dataset":
             dataset.add(element)
         elif keyword in _DRAWN_BY:
             raise RefusedInput(
-                f"{path}: expected {keyword} as the standard has it, found another kind of value, which might be a "
-                "text. Export with --identity source"
+                f"{path}: expected {keyword} as the standard has it, found another kind of value, "
+                "which may be a text. Export with --identity source"
             )
     if not within and "ImageType" not in dataset:
         dataset.ImageType = _IMAGE_TYPE

@@ -53,8 +53,8 @@ def _frames_alone(path: Path, source: "Dataset") -> bytes:
     known = bare_jpeg if syntax in _JPEG else bare_jpeg_2000 if syntax in _JPEG_2000 else None
     if known is None and syntax != RLE:
         raise RefusedInput(
-            f"{path}: expected RLE, JPEG, JPEG-LS or JPEG 2000, found another compression, whose comments cannot be "
-            "told. Decompress the file"
+            f"{path}: expected RLE, JPEG, JPEG-LS or JPEG 2000, found another compression, "
+            "whose comments cannot be checked. Decompress the file"
         )
     tables = ("ExtendedOffsetTable", "ExtendedOffsetTableLengths")
     offsets = tuple(source[table].value for table in tables) if all(table in source for table in tables) else None
@@ -76,7 +76,7 @@ def _frames_alone(path: Path, source: "Dataset") -> bytes:
         try:
             frames = [known(frame) for frame in frames]
         except ValueError as error:
-            raise RefusedInput(f"{path}: {error}, so that a text in it cannot be told. Decompress the file") from None
+            raise RefusedInput(f"{path}: {error}, so a text in it cannot be detected. Decompress the file") from None
     return bytes(library.encapsulate(frames))
 
 

@@ -75,15 +75,15 @@ def require_dicom(case: SentCase) -> None:
         )
     if case.mask is None:
         raise RefusedInput(
-            f"{case.case_id}: expected a mask, found none, which a Segmentation object has no word for. "
+            f"{case.case_id}: expected a mask, found none, which a Segmentation object cannot store. "
             "Export another format"
         )
     header = _header(frame.path)
     missing = [keyword for keyword in _NEEDED if text_of(header, keyword) is None]
     if missing:
         raise RefusedInput(
-            f"{case.case_id}: expected {', '.join(missing)} in its DICOM file, found none, so that nothing can refer "
-            "to it. Export nifti or png"
+            f"{case.case_id}: expected {', '.join(missing)} in its DICOM file, found none, "
+            "so nothing can refer to it. Export nifti or png"
         )
     if case.mask.shape != (header.Rows, header.Columns):
         (height, width), rows, columns = case.mask.shape, int(header.Rows), int(header.Columns)

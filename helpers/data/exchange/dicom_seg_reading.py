@@ -210,7 +210,7 @@ def _case_of(path: Path, dataset: "Dataset", place: int, known: Mapping[str, _So
     images = [image for one in derivations for image in one.get("SourceImageSequence") or []]
     if len(images) != 1:
         raise RefusedInput(
-            f"{path}: expected one source image for each frame, found {len(images)}, so that its frame is not certain. "
+            f"{path}: expected one source image for each frame, found {len(images)}, so its frame is unclear. "
             "Export it with references to its source frames"
         )
     if text_of(images[0], "SpatialLocationsPreserved") in ("NO", "REORIENTED_ONLY"):

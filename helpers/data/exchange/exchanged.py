@@ -183,22 +183,23 @@ class VesselChoice:
         if not self.vessel and len(labels) > 1:
             files = " and ".join(dict.fromkeys(str(labels[label]) for label in sorted(labels)[:2]))
             raise RefusedInput(
-                f"{files}: expected shapes of one label, found {found}. Which of them are vessel is not certain: say "
-                "it with --vessel LABEL, once for each, or export the vessels alone"
+                f"{files}: expected shapes of one label, found {found}. "
+                "It is unclear which of them are vessel: say so with --vessel LABEL, once for each, "
+                "or export the vessels alone"
             )
         doubtful = [label for label in labels if _says_no_vessel(label)]
         if not self.vessel and doubtful:
             raise RefusedInput(
                 f"{labels[doubtful[0]]}: expected shapes whose label says what they are, found {found}, which means "
-                "the background, or nothing. Where these shapes are vessels all the same, say so with --vessel "
+                "the background, or nothing. If these shapes are vessels, say so with --vessel "
                 f"{doubtful[0]!r}; else label them, or export the vessels alone"
             )
         missing = sorted(set(self.vessel) - labels.keys())
         if missing and labels:
             file = min(map(str, labels.values()))
             raise RefusedInput(
-                f"{file}: expected shapes labelled {missing[0]!r}, as --vessel says, found {found}. Name labels "
-                "that are there"
+                f"{file}: expected shapes labelled {missing[0]!r}, as --vessel requires, found {found}. "
+                "Name existing labels"
             )
         return frozenset(self.vessel or labels)
 

@@ -106,7 +106,7 @@ def _layers(where: str, task: dict) -> list[dict] | None:
     done = [one for one in given if isinstance(one, dict) and not one.get("was_cancelled")]
     if len(done) > 1:
         raise RefusedInput(
-            f"{where}: expected one annotation, found {len(done)}. Whose counts is not certain: export one annotator's"
+            f"{where}: expected one annotation, found {len(done)}. It is unclear whose counts: export one annotator's"
         )
     if not done:
         return None

@@ -63,7 +63,7 @@ def require_nnunet(case: SentCase) -> None:
     """Raise RefusedInput for a case without a mask, and for a frame in colour."""
     if case.mask is None:
         raise RefusedInput(
-            f"{case.case_id}: expected a mask, found none, which nnU-Net has no word for. Export another format"
+            f"{case.case_id}: expected a mask, found none, which nnU-Net cannot store. Export another format"
         )
     _require_grey(case, "nnU-Net's channels")
 

@@ -165,8 +165,8 @@ def _require_groups(
     groups = {group for group in by_case.values() if group is not None}
     if len(groups) > MOST_GROUPS:
         raise UsageProblem(
-            f"--groups {column}: expected at most {MOST_GROUPS} different values, found {len(groups)}. Put them "
-            "together in a column of few groups"
+            f"--groups {column}: expected at most {MOST_GROUPS} different values, found {len(groups)}. "
+            "Combine them in a column of few groups"
         )
     if any(len(group) > _LONGEST for group in groups):
         raise UsageProblem(

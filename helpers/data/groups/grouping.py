@@ -140,7 +140,7 @@ def _table(column: str, rule: str, folder: Path) -> tuple[Path, list[dict[str, s
         )
         raise UsageProblem(
             f"--group-by {rule}: expected one CSV file in {folder} with the column {column!r}, found {len(fitting)}. "
-            f"{there or 'No CSV file is there'}; a column whose title stands twice counts as none"
+            f"{there or 'No CSV file is there'}; a column whose title occurs twice does not count"
         )
     path, rows = fitting[0]
     named = name_column(rows, column)
@@ -163,7 +163,7 @@ def _by_column(records: tuple[Record, ...], rule: str, folder: Path) -> tuple[Re
     if shortened:
         raise UsageProblem(
             f"--group-by {rule}: expected patients, found {counted(shortened, 'number')} of the kind 1.2E+11, to "
-            "which spreadsheets shorten long ones, so that different patients look equal. Format the column as text, "
+            "which spreadsheets shorten long ones, so different patients look equal. Format the column as text, "
             "and save it again from its source"
         )
     groups = {"patient": column, "sequence": "sequence", "frame": "frame"}

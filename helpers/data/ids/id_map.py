@@ -92,7 +92,7 @@ def _assigned(records: tuple[Record, ...], key_path: Path, root: Path) -> tuple[
     mark = fingerprint(key)
     known = read_map(path) if path.is_file() else IdMap(mark, GivenIds(), ())
     if known.key_fingerprint != mark:
-        raise RefusedInput(f"{path}: was made under another key than {key_path.name} beside it. Restore that key")
+        raise RefusedInput(f"{path}: was made with another key than {key_path.name} beside it. Restore that key")
     names, taken = assign(records, known.taken, key)
     roots = tuple(dict.fromkeys((*known.roots, str(root))))
     if taken != known.taken or roots != known.roots:

@@ -95,7 +95,7 @@ def read_labelme(root: Path, files: Sequence[Path], with_bare: bool = True) -> R
     if sample(bare, _LOOKED_AT).masks:
         raise RefusedInput(
             f"{root}: {counted(len(bare), 'image')} beside the annotated ones without an annotation file, most of "
-            "which look like masks. Move masks away, so that they are not taken for frames"
+            "which look like masks. Move masks away, so they are not read as frames"
         )
     if bare:
         notes.append(f"{counted(len(bare), 'image')} without an annotation file, and so without ground truth")

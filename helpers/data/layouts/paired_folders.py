@@ -219,7 +219,7 @@ def _read_part(folders: _Folders, base: str, part: PairedPart, found: _Found) ->
         raise RefusedInput(
             f"{root}: expected masks with the names of their images, found {len(shifted.masks)} of each that differ in "
             f"their numbers throughout, {shifted.masks[0]} to {shifted.masks[-1]} for masks and {shifted.images[0]} to "
-            f"{shifted.images[-1]} for images: by name most masks would go to the frame beside their own. Number both "
+            f"{shifted.images[-1]} for images: by name most masks would go to a neighbouring frame. Number both "
             "alike; where the numbers are right, remove the files without a partner"
         )
     for key in sorted(lone):

@@ -116,7 +116,7 @@ def _require(free: int, parts: int, trained: frozenset[str]) -> None:
         raise RefusedInput(
             f"expected patients that training never saw for each of {counted(parts, 'part')}, found {who} beside "
             f"{counted(len(trained), 'TRAINING patient')}. Take other patients for the test: a test on TRAINING "
-            "patients says nothing of new ones"
+            "patients says nothing about new ones"
         )
     raise RefusedInput(f"expected a patient for each of {counted(parts, 'part')}, found {free}. Ask for fewer parts")
 

@@ -97,7 +97,7 @@ def check_truths(expressions: Expressions) -> dict[str, tuple[int, int]]:
     if problems:
         raise RefusedInput(
             f"expected a ground truth of every expression that fits its frame, found {len(problems)} that do not, the "
-            f"first {problems[0]}. Mend the annotations (`vesselkit data check` lists all)"
+            f"first {problems[0]}. Correct the annotations (`vesselkit data check` lists all)"
         )
     return sizes
 

@@ -57,7 +57,7 @@ def read_values(path: Path) -> np.ndarray:
         values = _png(path) if path.suffix.lower() == ".png" else _array(path)
         values = _plane(values)
         if values.dtype.kind not in "buif" or not np.isfinite(values).all():
-            raise ValueError(f"finite numbers expected, found {values.dtype} or NaN or infinity")
+            raise ValueError(f"expected finite numbers, found {values.dtype} or NaN or infinity")
     except (*DECODE_ERRORS, BadZipFile, EOFError, KeyError, TypeError, ValueError, zlib.error) as error:
         raise RefusedInput(
             f"{path}: expected a grey PNG or an array (H, W), see docs/baselines.md ({error}). Export it again"
@@ -176,7 +176,7 @@ def _array(path: Path) -> np.ndarray:
         name = next((name for name in _PROBABILITIES if name in found.files), None)
         name = found.files[0] if name is None and len(found.files) == 1 else name
         if name is None:
-            raise ValueError(f"one array or one named probabilities expected, found {len(found.files)}")
+            raise ValueError(f"expected one array or one named probabilities, found {len(found.files)}")
         return found[name]
 
 
@@ -186,7 +186,7 @@ def _plane(values: np.ndarray) -> np.ndarray:
     while values.ndim > 2 and 1 in values.shape[:-2]:
         values = values.squeeze(axis=values.shape.index(1))
     if values.ndim != 2 or values.size == 0:
-        raise ValueError(f"(H, W) expected, found {values.shape}")
+        raise ValueError(f"expected (H, W), found {values.shape}")
     return values
 
 

@@ -83,6 +83,6 @@ def read_drawn(path: Path) -> tuple[DrawnCorrection, ...]:
             found.append(DrawnCorrection.from_json(values))
         except ValueError as error:
             raise RefusedInput(
-                f"{path}: line {number}: {error}. Download the file from the page again; nothing was taken over"
+                f"{path}: line {number}: {error}. Download the file from the page again; nothing was imported"
             ) from error
     return tuple(found)

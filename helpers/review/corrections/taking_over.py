@@ -321,8 +321,9 @@ def _require_same_mask(path: Path, sent: ExportedMask, start: Beginning) -> None
     if others:
         raise RefusedInput(
             f"{path}: case {start.case_id}: expected a mask that began from the {start.base.began_from} as it is now, "
-            f"{str(start.base.mask_sha256)[:12]}, and {EXPORTED_NAME} beside it says {others[0][:12]}: it was "
-            "made again since the export. Export it again and correct that, or move this case's file out of the folder"
+            f"{str(start.base.mask_sha256)[:12]}, and {EXPORTED_NAME} beside it says {others[0][:12]}: "
+            "it was computed again after the export. Export it again and correct that, or move this case's file "
+            "out of the folder"
         )
 
 

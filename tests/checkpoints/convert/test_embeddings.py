@@ -157,7 +157,7 @@ def test_whether_head_and_embeddings_stay_one(embeddings, head, equal, tied, not
 @pytest.mark.parametrize(("embeddings", "head", "said"), [
     (TRAINED, None, "iter_9.pth: the base ties lm_head to the embeddings, and this LoRA checkpoint holds trained emb"),
     (TRAINED, HEAD_OF_BASE, "the head used in training cannot be restored"),
-    (*OF_PRETRAINED, "Sa2VA.pth: the base ties .* which of them training used cannot be told"),
+    (*OF_PRETRAINED, "Sa2VA.pth: the base ties .* it is unclear which of them training used"),
 ])  # fmt: skip
 def test_a_head_that_nothing_holds_is_refused(embeddings, head, said):
     stored = {name: place for name, place in ((EMBEDDINGS, embeddings), (LM_HEAD, head)) if place}

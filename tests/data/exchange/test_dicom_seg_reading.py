@@ -88,7 +88,7 @@ def image(dataset, frame=0):
         (lambda one: setattr(image(one), "ReferencedFrameNumber", 4), "expected the number of one frame"),
         (lambda one: setattr(image(one), "ReferencedFrameNumber", [1, 2]), "expected the number of one frame"),
         (lambda one: delattr(image(one), "ReferencedFrameNumber"), "expected the number of one frame"),
-        (lambda one: delattr(one.PerFrameFunctionalGroupsSequence[1], "DerivationImageSequence"), "found 0, so that"),
+        (lambda one: delattr(one.PerFrameFunctionalGroupsSequence[1], "DerivationImageSequence"), "found 0, so its"),
         (lambda one: delattr(one, "PerFrameFunctionalGroupsSequence"), "found a damaged one .AttributeError"),
     ],
 )

@@ -54,11 +54,11 @@ def test_a_segmentation(frames, name, choice, expected, untouched):
 @pytest.mark.parametrize(
     ("name", "choice", "words"),
     [
-        ("highdicom_two_segments", VesselChoice(), "one label, found 'catheter', 'vessel'.*say it with --vessel LABEL"),
+        ("highdicom_two_segments", VesselChoice(), "one label, found 'catheter', 'vessel'.*say so with --vessel LABEL"),
         (
             "highdicom_two_segments",
             VesselChoice(("artery",)),
-            "labelled 'artery', as --vessel says, found 'catheter', '",
+            "labelled 'artery', as --vessel requires, found 'catheter', '",
         ),
         ("highdicom_labelmap_rle", VesselChoice(), "one label, found 'catheter', 'vessel'"),
         ("highdicom_probability", VesselChoice(), "found probabilities.*Say it with --threshold"),

@@ -269,7 +269,7 @@ def test_labels_that_a_user_calls_vessel_are_united_and_others_play_no_part(tmp_
     assert given.untouched == (kind is not Exchange.NNUNET)
     both = read_masks(folder, kind, (), VesselChoice(("LAD", "LCX"))).masks
     assert len(both) == 1 + (kind is not Exchange.NNUNET)
-    with pytest.raises(RefusedInput, match="expected shapes labelled 'RCA', as --vessel says, found 'LAD'"):
+    with pytest.raises(RefusedInput, match="expected shapes labelled 'RCA', as --vessel requires, found 'LAD'"):
         read_masks(folder, kind, (), VesselChoice(("LAD", "RCA")))
 
 

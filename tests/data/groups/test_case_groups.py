@@ -155,7 +155,7 @@ def test_more_values_than_groups_are_refused(data, tmp_path):
     table(tmp_path, *(f"grade {place}" for place in range(MOST_GROUPS)))
     assert len(set(groups(whole)[1])) == MOST_GROUPS + 1  # that of the unknown among them
     table(tmp_path, *(f"grade {place}" for place in range(MOST_GROUPS + 1)))
-    with pytest.raises(UsageProblem, match="expected at most 12 different values, found 13. Put them together"):
+    with pytest.raises(UsageProblem, match="expected at most 12 different values, found 13. Combine them"):
         case_groups(whole, "side")
 
 

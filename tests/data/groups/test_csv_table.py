@@ -37,7 +37,7 @@ def test_another_encoding_is_refused(tmp_path):
 def test_a_title_that_stands_twice_is_no_column(tmp_path):
     (tmp_path / "t.csv").write_text("name,patient,view,patient\na.png,1,LAO,2\n")
     assert table_rows(tmp_path / "t.csv") == [{"name": "a.png", "view": "LAO"}]
-    with pytest.raises(UsageProblem, match="'view'; a column whose title stands twice counts as none"):
+    with pytest.raises(UsageProblem, match="'view'; a column whose title occurs twice does not count"):
         group([Record("a.png", tmp_path / "a.png")], "column:patient", tmp_path)
 
 

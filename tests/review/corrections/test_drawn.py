@@ -65,5 +65,5 @@ def test_a_file_holds_verdicts_and_corrections(tmp_path):
     path.write_text(json.dumps(drawn_line()) + "\n" + json.dumps(drawn_line(2)) + "\n")
     assert read_taken(path) == () and len(read_drawn(path)) == 2
     path.write_text(json.dumps(drawn_line()) + "\n" + json.dumps(drawn_line(mask="")) + "\n")
-    with pytest.raises(RefusedInput, match=r"line 2: .*nothing was taken over"):
+    with pytest.raises(RefusedInput, match=r"line 2: .*nothing was imported"):
         read_drawn(path)
