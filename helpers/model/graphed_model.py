@@ -15,7 +15,7 @@ from .components import MaskLogits, Sam2Features
 from .generation import GeneratedText
 from .language_pass import LanguagePass, greedy_tokens
 from .prompt import Prompt, as_prompt, on_device
-from .replay import Aside, GraphPool, Tensors, Wrap
+from .replay import GraphPool, SideStream, Tensors, Wrap
 from .tracking import Tracker, TrackingPasses
 
 
@@ -33,7 +33,7 @@ class GraphedModel:
         wrap = GraphPool(model.device).replayed if replayed is None else replayed
         encode_tiles, encode_pictures, encode_sam2, decode_masks, read = stages(model)
         encoding = wrap if beside is None else beside.replayed
-        self.aside = None if beside is None else Aside(model.device)
+        self.aside = None if beside is None else SideStream(model.device)
         self._encode_tiles, self._encode_pictures = wrap(encode_tiles), wrap(encode_pictures)
         self._encode_sam2 = encoding(encode_sam2)
         self._decode_masks, self._read = wrap(decode_masks), wrap(read)

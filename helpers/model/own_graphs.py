@@ -23,7 +23,7 @@ class OwnGraphs:
     """
 
     def __init__(self) -> None:
-        self._made_of: list[Any] = []
+        self._captured_from: list[Any] = []
         self._graphed: GraphedModel | None = None
         self._pools: tuple[GraphPool, ...] = ()
 
@@ -37,8 +37,8 @@ class OwnGraphs:
             return model
         if _is_otherwise_watched():
             return model
-        made_of = _parts(model)
-        if self._graphed is None or made_of != self._made_of:
+        parts = _parts(model)
+        if self._graphed is None or parts != self._captured_from:
             self.drop()
             # The graphs must not keep the model alive that holds them.
             first, second = self._pools = tuple(
@@ -46,7 +46,7 @@ class OwnGraphs:
                 for urgent in (True, False)
             )
             first.together = second.together = self._pools
-            self._made_of, self._graphed = made_of, GraphedModel(weakref.proxy(model), first.replayed, second)
+            self._captured_from, self._graphed = parts, GraphedModel(weakref.proxy(model), first.replayed, second)
         return self._graphed
 
     @property
@@ -58,7 +58,7 @@ class OwnGraphs:
         """Give the graphs and their memory back, also where a sequence is under way."""
         for pool in self._pools:
             pool.close()
-        self._made_of, self._graphed, self._pools = [], None, ()
+        self._captured_from, self._graphed, self._pools = [], None, ()
 
     def __deepcopy__(self, memo: dict) -> "OwnGraphs":
         return OwnGraphs()

@@ -38,7 +38,7 @@ def copying_stream(device: torch.device) -> torch.cuda.Stream:
     return _stream(device, "copies")
 
 
-class Aside:
+class SideStream:
     """A second stream of a GPU, for what does not depend on what the first one computes meanwhile."""
 
     def __init__(self, device: torch.device):
@@ -77,7 +77,7 @@ class Ahead(Generic[Found]):
 
     def __init__(
         self,
-        aside: Aside | None,
+        aside: SideStream | None,
         work: Callable[[], Found],
         tensors_of: Callable[[Found], Iterable[torch.Tensor]],
         *inputs: torch.Tensor,
@@ -89,7 +89,7 @@ class Ahead(Generic[Found]):
             aside: None computes it at once.
             work: computes it.
             tensors_of: all tensors of what it gives.
-            inputs, waits: as of `Aside.launching`; inputs on the processor count for nothing.
+            inputs, waits: as of `SideStream.launching`; inputs on the processor count for nothing.
         """
         self._aside, self._tensors_of = aside, tensors_of
         if aside is None:
