@@ -155,7 +155,7 @@ def _viewer(run: Path, data: Path, options: DataOptions, shown: Mapping[str, Any
 
 
 def _verdicts_folder(given: Path, files: Sequence[Path]) -> Path:
-    """The folder of verdicts as an absolute path; it may be new where files are taken over.
+    """The folder of verdicts as an absolute path; it may be new where files are imported.
 
     Raises:
         UsageProblem: where it is plainly another thing, or nothing is there and beside it that could be counted.
@@ -174,7 +174,7 @@ def _verdicts_folder(given: Path, files: Sequence[Path]) -> Path:
 
 
 def _count(source: "ReviewSource", verdicts: Path, files: Sequence[Path], folder: Path | None) -> Path | None:
-    """Say what the verdicts in a folder come to, once those of downloaded files are taken over; export them.
+    """Say what the verdicts in a folder come to, once those of downloaded files are imported; export them.
 
     Returns:
         The folder of corrections that the files' corrections are in; None where they had none that are there now.
@@ -196,8 +196,8 @@ def _count(source: "ReviewSource", verdicts: Path, files: Sequence[Path], folder
         new = store.merge(ours)
         if found:
             known = f", {len(ours) - new} there already" if len(ours) > new else ""
-            passed = f"{len(found) - len(ours)} of another run passed over"
-            typer.echo(f"{counted(new, 'record')} taken over, {passed}{known}")
+            passed = f"{len(found) - len(ours)} of another run skipped"
+            typer.echo(f"{counted(new, 'record')} imported, {passed}{known}")
         if drawn:
             handed = corrections.hand_in(drawn)
             any_kept = any_kept or bool(handed.kept or handed.known)

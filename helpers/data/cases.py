@@ -121,7 +121,7 @@ class Reading:
         layout: name of the layout, such as `coco` or `drive`.
         records: in natural order of their names.
         public: whether the layout is that of a published data set, whose file names are not secret.
-        notes: sentences on what was found and passed over, without file names.
+        notes: sentences on what was found and skipped, without file names.
         faults: what could not become a record, one by one; such entries do not stop the others.
         unread: kinds of annotation files that are there and not read -> how many.
     """

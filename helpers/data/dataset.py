@@ -54,7 +54,7 @@ class Dataset:
         cases: in natural order of their ids.
         ids: where the ids come from.
         key_fingerprint: of the key that they were drawn under; None for kept ones.
-        notes: what was found and passed over, without names.
+        notes: what was found and skipped, without names.
         faults: what could not become a case.
         doubts: sequence -> why the order of its frames in time is not certain, without names.
         rules: that it was opened by, kept with it or tried out.

@@ -168,11 +168,14 @@ def widths_inside(truth: np.ndarray, truth_skeleton: np.ndarray) -> np.ndarray:
     one too small for even ones, whose middle lies between pixels.
 
     Args:
-        truth: bool (H, W), with background on all four sides.
-        truth_skeleton: its centreline, bool (H, W), with at least one pixel.
+        truth: mask (H, W), with background on all four sides.
+        truth_skeleton: its centreline, mask (H, W), with at least one pixel.
     Returns:
         float64 (n,), of the n pixels of `truth` in the order of its rows.
+    Raises:
+        RefusedInput: as `as_mask`, and for two shapes.
     """
+    truth, truth_skeleton = as_masks(truth=truth, truth_skeleton=truth_skeleton)
     depth = np.zeros(truth.shape)
     depth[truth_skeleton] = nearest_distances(~truth, truth_skeleton)
     return np.asarray(2 * depth[nearest_pixels(truth_skeleton, truth)] - 1)

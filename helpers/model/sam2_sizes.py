@@ -50,7 +50,7 @@ class Sam2Sizes:
     def from_dict(cls, values: dict) -> "Sam2Sizes":
         """Read the sizes from a JSON object.
 
-        Nested objects are examples of other models' sizes and are passed over. Any other unknown name, or a
+        Nested objects are examples of other models' sizes and are skipped. Any other unknown name, or a
         missing one, raises ValueError: a silent default would build a different network.
         """
         if not isinstance(values, dict):

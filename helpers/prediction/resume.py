@@ -85,7 +85,7 @@ def tell_making(run: Path, case_ids: Iterable[str], made_with: Mapping[str, str 
     Of cases that do not say it, the manifest of the run says under which versions they were finished.
 
     Args:
-        case_ids: that are not computed now; those that are not there yet are passed over.
+        case_ids: that are not computed now; those that are not there yet are skipped.
         made_with: of this process, as `making` gives it.
     """
     finished = _finished_with(run)

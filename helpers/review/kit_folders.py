@@ -164,7 +164,7 @@ def _require_folder(path: Path, option: str, wanted: KitFolder) -> None:
     if path.is_file():
         raise UsageProblem(
             f"{option} {path}: expected a folder of {wanted}, found a file. A file that was downloaded from a page is "
-            "taken over with `vesselkit review RUN --data DATASET --verdicts DIR --import FILE`; of a reviewer's own "
+            "imported with `vesselkit review RUN --data DATASET --verdicts DIR --import FILE`; of a reviewer's own "
             "file name the folder that it lies in"
         )
     inner = path / ("verdicts" if wanted is KitFolder.VERDICTS else "corrections")

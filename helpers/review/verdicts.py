@@ -255,7 +255,7 @@ class VerdictStore:
 
 
 def read_lines(path: Path) -> tuple[VerdictRecord, ...]:
-    """The records of a verdict file. Lines that are none are passed over, and counted in a warning.
+    """The records of a verdict file. Lines that are none are skipped, and counted in a warning.
 
     Raises:
         RefusedInput: for a file that cannot be read, is too large, or holds lines and none of them is a record.
@@ -321,5 +321,5 @@ def _without_spoilt(
     if spoilt and not found and len(spoilt) > 1:
         raise RefusedInput(f"{path}: expected verdicts as docs/review.md has them, one a line, found none. Check it")
     if spoilt:
-        logger.warning("a verdict file has %s cut or damaged, passed over", counted(len(spoilt), "line"))
+        logger.warning("a verdict file has %s cut or damaged, skipped", counted(len(spoilt), "line"))
     return tuple(found)

@@ -140,7 +140,7 @@ def test_what_nnu_net_leaves_imports_as_it_lies(call, drawn):
     ended = call(*CALL)
     assert ended.code == 0, ended.err
     assert "3 cases imported, 0 missing, 0 files of no case\nvalues taken as probability (found out)" in ended.out
-    assert "passed over: 3 PNG files beside an NPZ of probabilities of the same name, which was taken" in ended.out
+    assert "skipped: 3 PNG files beside an NPZ of probabilities of the same name, which was taken" in ended.out
     run = open_run(drawn / "run")
     expected = sorted(np.roll(truth, 1, axis=0).tobytes() for truth in TRUTHS)
     assert sorted(run.mask(case_id, "p1").tobytes() for case_id in run.cases()) == expected

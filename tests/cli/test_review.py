@@ -55,7 +55,7 @@ def test_verdicts_in_and_out(call, run, tmp_path):
     arguments = ("review", "run", "--data", "data", "--verdicts", "v", "--import", "sent.jsonl")
     ended = call(*arguments, "--export", "out")
     assert ended.code == 0 and ended.out.splitlines()[:2] == [
-        "2 records taken over, 1 of another run passed over",
+        "2 records imported, 1 of another run skipped",
         "ann: 2 of 6 reviewed: 1 accept, 0 fix, 1 reject",
     ]
     assert (tmp_path / "out/rejected.txt").read_text() == f"{GRIDDED}\n"
@@ -68,7 +68,7 @@ def test_verdicts_in_and_out(call, run, tmp_path):
     ended = call("evaluate", "--predictions", "some", "--data", "data", "--output", "scores")
     assert ended.code == 0 and "1 scored, 0 failed, 0 missing" in ended.out
     ended = call(*arguments)
-    assert ended.out.startswith("0 records taken over, 1 of another run")
+    assert ended.out.startswith("0 records imported, 1 of another run")
     assert call(*arguments, "--export", "out").code == 3
     ended = call("review", "run", "--data", "data", "--verdicts", "empty")
     assert ended.code == 2 and "--verdicts empty: expected a folder of verdicts, found none at" in ended.err
@@ -82,8 +82,8 @@ def test_corrections_of_the_page_come_in_with_its_verdicts(call, run, tmp_path):
     arguments = ("review", "run", "--data", "data", "--verdicts", "run-verdicts", "--import", "sent.jsonl")
     ended = call(*arguments)
     assert ended.code == 0 and ended.out.splitlines() == [
-        "1 record taken over, 0 of another run passed over",
-        f"1 correction taken over: {tmp_path / 'run-corrections'}",
+        "1 record imported, 0 of another run skipped",
+        f"1 correction imported: {tmp_path / 'run-corrections'}",
         "ann: 1 of 6 reviewed: 1 accept, 0 fix, 0 reject",
         "ann: 1 corrected",
         "next: vesselkit export run --data data --what corrections "
@@ -92,7 +92,7 @@ def test_corrections_of_the_page_come_in_with_its_verdicts(call, run, tmp_path):
     (tmp_path / "alone.jsonl").write_text(json.dumps(sent_line(drawn(source, SAME))) + "\n")
     ended = call(*arguments[:-3], "alone-verdicts", "--import", "alone.jsonl")
     assert ended.code == 0 and ended.out.splitlines() == [
-        f"1 correction taken over: {tmp_path / 'alone-corrections'}",
+        f"1 correction imported: {tmp_path / 'alone-corrections'}",
         "ann: 1 corrected",
         "no verdicts on this run and prompt, and corrections need none",
         "next: vesselkit export run --data data --what corrections "
@@ -100,7 +100,7 @@ def test_corrections_of_the_page_come_in_with_its_verdicts(call, run, tmp_path):
     ]
     ended = call(*arguments[:-3], "w", "--import", "alone-corrections/ann/record.jsonl")
     assert ended.code == 3 and "line 1: expected a file that was downloaded from the page, found a reader" in ended.err
-    assert "0 corrections taken over, 1 there already" in call(*arguments).out
+    assert "0 corrections imported, 1 there already" in call(*arguments).out
     ended = call("review-page", "run", "--data", "data", "--cases", GRIDDED, "--verdicts", "run-verdicts")
     assert ended.code == 0 and '"began_from": "empty"' in (tmp_path / "review.html").read_text()
 
@@ -112,7 +112,7 @@ def test_verdicts_on_two_runs_are_compared(call, run, tmp_path):
     arguments = ("review", "run", "--data", "data", "--verdicts", "v", "--import", "sent.jsonl")
     ended = call(*arguments, "--against", "other")
     assert ended.code == 0 and ended.out.splitlines() == [
-        "3 records taken over, 0 of another run passed over",
+        "3 records imported, 0 of another run skipped",
         "ann: 2 of 6 reviewed: 2 accept, 0 fix, 0 reject",
         "ann: run better on 1, other better on 0, the same on 0 of 1 case",
     ]
@@ -213,7 +213,7 @@ def test_the_command_tells_exports_and_imports_those_that_stand(mended, call, tm
     assert "2 verdicts kept without a part here" in ended.out
     assert (tmp_path / "out/rejected.txt").read_text().split() == [GRIDDED, SAME]
     ended = call("review", "run", "--data", "data", "--verdicts", "w", "--import", "v/ann.jsonl")
-    assert ended.out.startswith("2 records taken over, 1 of another run passed over")
+    assert ended.out.startswith("2 records imported, 1 of another run skipped")
 
 
 def test_the_page_has_those_that_stand(mended, call, tmp_path):

@@ -38,7 +38,7 @@ def test_a_case_without_logits_is_empty_at_every_threshold():
 )
 def test_what_both_hold_is_refused(row, word):
     scored = table(("a", "s1", "P1", 5))
-    with pytest.raises(RefusedInput, match=f"1 {word}s in both"):
+    with pytest.raises(RefusedInput, match=f"1 {word} in both"):
         require_apart(scored, table(row))
 
 

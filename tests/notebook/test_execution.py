@@ -110,7 +110,7 @@ def test_no_line_of_what_a_copy_was_run_with_is_lost(tmp_path, line, found):
 def test_a_path_that_an_executed_copy_does_not_keep_is_asked_for(tmp_path):
     notebook = write_notebook(tmp_path / "in.ipynb", "print(len(images), many)")
     once = execute_notebook(notebook, tmp_path / "a.ipynb", {"images": "/data/DOE", "many": ["x", "/data/DOE"]}, 120)
-    with pytest.raises(UsageProblem, match=r"images, many: given as a path, .* Give it again in place"):
+    with pytest.raises(UsageProblem, match=r"images, many: given as a path, .* Give it again instead"):
         execute_notebook(once, tmp_path / "b.ipynb", {}, 120)
     again = execute_notebook(once, tmp_path / "b.ipynb", {"images": "/data/DOE", "many": []}, 120)
     assert outputs(again) == "9 []\n"

@@ -164,7 +164,7 @@ def test_strokes_stay_with_the_name_under_which_they_were_drawn(ann, tmp_path):
     (found,) = downloaded(ann, tmp_path / "f.jsonl")
     assert found.record.reviewer == "ann"
     # A file of another window, which did not know this correction, leaves it where it is.
-    for number, continues, said in ((1, [], "1 correction left out"), (2, [found.record.id], "1 record taken over")):
+    for number, continues, said in ((1, [], "1 correction left out"), (2, [found.record.id], "1 record imported")):
         line = json.loads((tmp_path / "f.jsonl").read_text())
         line |= {"id": f"{number:032x}", "continues": continues, "time": "2999-01-01T00:00:00.000Z"}
         (tmp_path / "g.jsonl").write_text(json.dumps(line))

@@ -141,7 +141,7 @@ def test_lines_that_are_no_records_are_passed_over_and_never_kept(opened, made, 
     (tmp_path / "v.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
     opened.page.fill("[data-control=reviewer]", "ann")
     opened.page.set_input_files("[data-control=import]", tmp_path / "v.jsonl")
-    opened.wait(lambda: "1 record taken over, 6 lines passed over" in opened.text(".vk-card [role=status]"))
+    opened.wait(lambda: "1 record imported, 6 lines skipped" in opened.text(".vk-card [role=status]"))
     opened.page.reload()
     opened.page.fill("[data-control=reviewer]", "ann")
     assert opened.text(".vk-progress").startswith("1 of 6")

@@ -168,7 +168,7 @@ def _names_beneath(sources: Sources) -> tuple[str, ...]:
 def _require_any(found: set[str | LoraName], sources: Sources) -> None:
     """Stop where the run's settings name the language model's adapter, and there is neither LoRA nor a weight of it.
 
-    That of the vision tower is passed over where there is none: settings of a frozen tower have no effect.
+    That of the vision tower is skipped where there is none: settings of a frozen tower have no effect.
     """
     checkpoint, part = sources.opened[SourceRole.CHECKPOINT], AdapterPart.LANGUAGE
     names = (name.weight if isinstance(name, LoraName) else name for name in found)

@@ -139,7 +139,7 @@ def pretrained_notes(opened: Mapping[SourceRole, TensorSource], plan: Conversion
     if spare:
         notes.append(
             f"{name}: {len(spare)} of its {counted(len(source.tensors), 'tensor')} without a place in the model, "
-            f"passed over as in training, for example {spare[0]}"
+            f"skipped as in training, for example {spare[0]}"
         )
     kept = [target.name for target in plan.targets if target.rows[0].role in (SourceRole.BASE, SourceRole.SAM2)]
     if kept:

@@ -276,7 +276,7 @@ def _write_weights(
 
 
 def _read_siblings(output: Path) -> list[ConversionRecord]:
-    """The records of earlier conversions in the output's parent folder; an unreadable one is passed over."""
+    """The records of earlier conversions in the output's parent folder; an unreadable one is skipped."""
     records = []
     for path in sorted(output.parent.glob(f"*/{RECORD_NAME}")):
         if path.parent.name.startswith("."):

@@ -238,7 +238,7 @@ def reading(
     if missing:
         said.append(f"{counted(missing, 'image')} named but missing")
     if faults:
-        said.append(f"passed over, since they could not be read: {len(faults)} of the entries")
+        said.append(f"skipped, since they could not be read: {len(faults)} of the entries")
     return Reading(layout, ordered, public, tuple(said), tuple(faults))
 
 

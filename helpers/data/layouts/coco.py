@@ -117,7 +117,7 @@ def read_coco(
 ) -> Reading:
     """One record for each image; its truth is the union of its annotations of every category.
 
-    Annotations of the category `stenosis` are passed over and counted, unless `lesions`: then they alone count. In a
+    Annotations of the category `stenosis` are skipped and counted, unless `lesions`: then they alone count. In a
     file without any annotation the images have no truth; else an image without one has an empty mask. Masks that a run
     predicted are no truth.
 
@@ -163,12 +163,12 @@ def read_coco(
             records[name] = record
     notes = []
     if passed_over:
-        notes.append(f"passed over: {counted(passed_over, 'annotation')} of {'vessels' if lesions else 'lesions'}")
+        notes.append(f"skipped: {counted(passed_over, 'annotation')} of {'vessels' if lesions else 'lesions'}")
     if empty:
         notes.append(f"{counted(empty, 'image')} without an annotation, whose mask is empty")
     bare = len(images_beside(records.values()))
     if bare:
-        notes.append(f"passed over: {counted(bare, 'image')} beside, in no annotation file")
+        notes.append(f"skipped: {counted(bare, 'image')} beside, in no annotation file")
     return reading(layout, records.values(), source=files[0], public=public, notes=notes, faults=faults)
 
 

@@ -278,9 +278,7 @@ def _passed_over(root: Path, layout: str) -> list[str]:
     if own not in _KINDS:
         return []
     notes = [
-        f"passed over: {counted(count, _KINDS[kind])} beside"
-        for kind, count in _frame_kinds(root).items()
-        if kind != own
+        f"skipped: {counted(count, _KINDS[kind])} beside" for kind, count in _frame_kinds(root).items() if kind != own
     ]
     if layout == "images" and masks_seen(root) is not None:
         notes.append("what looks like masks was read as frames, as the layout images was named")

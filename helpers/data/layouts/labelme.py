@@ -49,7 +49,7 @@ def read_labelme(root: Path, files: Sequence[Path], with_bare: bool = True) -> R
 
     With `with_bare`, images beside the annotated ones that no file names are records without truth.
 
-    Rectangles are read as polygons, masks as their pixels. Shapes without an area (points, lines) are passed over and
+    Rectangles are read as polygons, masks as their pixels. Shapes without an area (points, lines) are skipped and
     counted, and are a broken truth where a file has no other; so are circles. Of LabelMe's reserved labels
     `_background_` cuts the shapes before it, and `__ignore__` marks pixels that are not scored. An `imagePath` with
     `..` is followed where it stays in the data set.
@@ -88,9 +88,7 @@ def read_labelme(root: Path, files: Sequence[Path], with_bare: bool = True) -> R
         if record.name in twice
     ]
     records = [record for record in records if record.name not in twice]
-    notes = (
-        [f"passed over, since points and lines have no area: {counted(passed_over, 'shape')}"] if passed_over else []
-    )
+    notes = [f"skipped, since points and lines have no area: {counted(passed_over, 'shape')}"] if passed_over else []
     bare = [path for path in images_beside(records) if record_name(root, path) not in twice] if with_bare else []
     if sample(bare, _LOOKED_AT).masks:
         raise RefusedInput(

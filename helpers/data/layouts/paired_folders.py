@@ -146,9 +146,7 @@ def read_paired(root: Path, layout: PairedLayout) -> Reading:
                 for path in folders.files("", PairedFiles(folder, r"(?P<key>[^.].*)"))
             ]
         if pairs.passed_over:
-            notes.append(
-                f"passed over: {counted(pairs.passed_over, 'image file')} outside the folders of images and masks"
-            )
+            notes.append(f"skipped: {counted(pairs.passed_over, 'image file')} outside the folders of images and masks")
     if base is None:
         raise RefusedInput(
             f"{root}: expected layout {layout.name} ({layout.expected}), found no such folders. Check the path or "

@@ -94,7 +94,7 @@ def read_refcoco(root: Path, refs_file: Path) -> Reading:
             )
         )
     unnamed = len(images) - len(by_image)
-    notes = [f"passed over: {counted(unnamed, 'image')} of the COCO file that nothing refers to"] if unnamed > 0 else []
+    notes = [f"skipped: {counted(unnamed, 'image')} of the COCO file that nothing refers to"] if unnamed > 0 else []
     return reading("refcoco", records, source=refs_file, notes=notes, faults=faults)
 
 

@@ -51,7 +51,7 @@ def read_sa2va(root: Path, files: Sequence[Path]) -> Reading:
     notes = [f"{counted(merged, 'image')} with several entries, whose objects are united"] if merged else []
     bare = len(images_beside(records))
     if bare:
-        notes.append(f"passed over: {counted(bare, 'image')} beside, in no annotation file")
+        notes.append(f"skipped: {counted(bare, 'image')} beside, in no annotation file")
     return reading("sa2va", records, source=files[0], notes=notes, faults=faults)
 
 

@@ -30,7 +30,7 @@ def read_dicom(root: Path, file: str | None = None) -> Reading:
 
     A multi-frame instance is one sequence. The single-frame instances of one series form one sequence, numbered by
     their InstanceNumber. A file whose header cannot be read keeps a record, so that the loss shows. Directory files,
-    other modalities and files without an image are passed over and counted in the notes; frames that are masks of a
+    other modalities and files without an image are skipped and counted in the notes; frames that are masks of a
     subtraction and files with a display shutter are read, and counted too. Raises `RefusedInput` where no angiogram is
     found.
     """
@@ -82,7 +82,7 @@ def read_dicom(root: Path, file: str | None = None) -> Reading:
             "patient ids of DICOM headers stand with several issuers or birth dates: they may be several people, and "
             "each counts as one patient; a rule with --group-by tells them apart",
         ),
-        (passed_over, "DICOM directories, other modalities or files without an image were passed over"),
+        (passed_over, "DICOM directories, other modalities or files without an image were skipped"),
         (damaged, "DICOM files have a header that cannot be read"),
         (nameless, "DICOM files name no patient, or say ANONYMOUS or the like: their patient is unknown"),
         (masks, "frames are masks of a subtraction by their header, without contrast agent; they were read as frames"),

@@ -1,4 +1,4 @@
-"""Annotation files of kinds that are not read, told by their content, so that none is passed over without a word."""
+"""Annotation files of kinds that are not read, told by their content, so that none is skipped without a word."""
 
 import io
 import json

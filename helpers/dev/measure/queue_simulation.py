@@ -98,7 +98,7 @@ def report(folders: Sequence[Path]) -> str:
                     bounds = "" if low is None else f" [{low:+.3f}, {high:+.3f}]"
                     rows.setdefault(name, [name]).append(f"{value:+.3f}{bounds}")
             rests = f"{run}: {counted(len(table), 'case')} of {counted(units, unit)}{known}"
-            head = ["order", *(f"{share:.0%} mended".replace("%", " %") for share in SHARES)]
+            head = ["order", *(f"{share:.0%} corrected".replace("%", " %") for share in SHARES)]
             parts.append(f"{rests}; mean Dice {table['dice'].mean():.3f}\n\n" + markdown_table(head, rows.values()))
     return "\n\n".join(parts)
 

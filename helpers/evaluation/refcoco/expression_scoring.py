@@ -135,7 +135,7 @@ def write(
 
     Args:
         context: JSON object that says what was asked, without paths.
-        left_out: numbers of entries passed over, by reason.
+        left_out: numbers of entries skipped, by reason.
         warnings: sentences that must be known before the numbers are believed.
         look: at sealed patients, as `counted_look` gives it; None where none was scored.
     """

@@ -37,7 +37,7 @@ class Expression:
 
 
 class Expressions(NamedTuple):
-    """All expressions, in natural order of cases, and how many entries had to be passed over, by reason."""
+    """All expressions, in natural order of cases, and how many entries had to be skipped, by reason."""
 
     items: tuple[Expression, ...]
     left_out: Mapping[str, int]

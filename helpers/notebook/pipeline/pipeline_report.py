@@ -29,7 +29,7 @@ def beginning_text(beginning: Beginning) -> str:
 
 def step_text(step: PipelineStep) -> str:
     """One line for a finished step: how long it took, and where its result is."""
-    how = "verified and taken over" if step.reused else "done"
+    how = "verified and imported" if step.reused else "done"
     return f"    {how} in {step.seconds:.1f} s: {step.result}"
 
 

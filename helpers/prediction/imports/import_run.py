@@ -191,7 +191,7 @@ def import_masks(
     notes = [*taken.notes]
     if beside:
         twins = counted(beside, "PNG file")
-        notes.append(f"passed over: {twins} beside an NPZ of probabilities of the same name, which was taken")
+        notes.append(f"skipped: {twins} beside an NPZ of probabilities of the same name, which was taken")
     if origins:
         notes.append(f"{EXPORTED_NAME} says what the masks began from, and the run keeps it")
     return ImportSummary(

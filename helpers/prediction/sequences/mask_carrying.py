@@ -110,7 +110,7 @@ class MaskCarrier:
             anchors: position -> bool (H, W), the masks that are sure, the one that is carried first; those of
                 `nearest_anchors` guide the others.
         Yields:
-            Position and bool (H, W). Frames that cannot be read are passed over, also where they are anchors.
+            Position and bool (H, W). Frames that cannot be read are skipped, also where they are anchors.
         """
         tracker, remembered = MaskTracker(self.part, self.passes), list[int]()
         for position in sorted(self.nearest_anchors(tuple(anchors))):

@@ -75,7 +75,7 @@ def read_drawn(path: Path) -> tuple[DrawnCorrection, ...]:
             raise RefusedInput(
                 f"{path}: line {number}: expected a file that was downloaded from the page, found a reader's record, "
                 "whose masks lie beside it. Copy the reader's whole folder into the folder of corrections; nothing was "
-                "taken over"
+                "imported"
             )
         if schema != SCHEMA:
             continue

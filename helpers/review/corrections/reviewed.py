@@ -77,7 +77,7 @@ class HandedIn:
             "of another run's prediction": self.elsewhere,
             "of frames with other pixels now": self.changed,
         }
-        told = [f"{counted(self.kept, 'correction')} taken over"]
+        told = [f"{counted(self.kept, 'correction')} imported"]
         said = ", ".join((*told, *(f"{count} {what}" for what, count in passed.items() if count)))
         if not self.conflicting:
             return said

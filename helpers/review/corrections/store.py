@@ -162,7 +162,7 @@ def _settle(own: Path, record: CorrectionRecord) -> None:
 
 
 def _lines(own: Path) -> tuple[CorrectionRecord, ...]:
-    """The records of one reader. Lines that were torn, which are no JSON objects, are passed over with a warning."""
+    """The records of one reader. Lines that were torn, which are no JSON objects, are skipped with a warning."""
     path = own / RECORD_NAME
     try:
         state = path.stat()
@@ -197,5 +197,5 @@ def _lines_of(path: Path, size: int, changed: int) -> tuple[CorrectionRecord, ..
             )
         records.append(record)
     if torn:
-        logger.warning("a record of corrections has %s torn, passed over", counted(torn, "line"))
+        logger.warning("a record of corrections has %s torn, skipped", counted(torn, "line"))
     return tuple(records)

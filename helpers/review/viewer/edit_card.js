@@ -5,7 +5,7 @@ import { say } from "./words.js";
 
 const TOOL_TEXTS = {
   brush: "Brush (b)", eraser: "Eraser (e)", remove: "Remove piece (x)", keep: "Keep piece (k)", take: "Take in (t)",
-  point: "Point, box (P)", beside: "Point beside (N)",
+  point: "Point, box (P)", beside: "Background point (N)",
 };
 const BEGINNINGS = {
   carried: "carried mask", correction: "your correction", prediction: "prediction", truth: "ground truth", empty: "empty mask",

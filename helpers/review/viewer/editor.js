@@ -236,7 +236,7 @@ export class Editor {
     this.redraw();
     const { data } = this.viewer;
     if (data.drawn_first && !this.drawsFirst(data.case_id)) this.viewer.show(this.viewer.place); // with its prediction
-    this.viewer.tell(edit.strokes.changed ? say("Not saved yet: E goes on with it, and s there saves it.") : "");
+    this.viewer.tell(edit.strokes.changed ? say("Not saved yet: press E to continue with it, then s to save it.") : "");
   }
 
   // Begins from the next mask there is, or from one by name.

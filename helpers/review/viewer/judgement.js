@@ -219,7 +219,7 @@ export class Judgement {
     this.picked.value = "";
     this.show();
     await viewer.editor.recall();
-    const taken = say("{records} taken over, {lines} passed over.", {
+    const taken = say("{records} imported, {lines} skipped.", {
       records: counted(found.length - left, "record"), lines: counted(others, "line"),
     });
     const stay = say("{masks} left out: yours here were drawn without them. To have the file's, take yours back (X) and " +

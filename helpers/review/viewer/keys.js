@@ -66,7 +66,7 @@ const EDIT_KEYS = [
   ["k", ["k"], "keep that piece alone", (e) => e.tools.choose("keep")],
   ["t", ["t"], "take in pixels of a lower threshold", (e) => e.tools.choose("take")],
   ["P", ["P"], "point on the vessel for the model; dragged, a box", (e) => e.tools.choose("point")],
-  ["N", ["N"], "point beside it", (e) => e.tools.choose("beside")],
+  ["N", ["N"], "background point", (e) => e.tools.choose("beside")],
   ["M", ["M"], "next of the masks of a first point", (e) => e.tools.clicks.next()],
   ["↑ and ↓", ["ArrowUp", "ArrowDown"], "that threshold up, down",
     (e, key) => e.tools.relevel(key === "ArrowUp" ? 1 : -1)],

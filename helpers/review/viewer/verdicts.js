@@ -1,4 +1,4 @@
-// Records of verdicts: which stand, how many, and what is taken over from a file. No function needs a page.
+// Records of verdicts: which stand, how many, and what is imported from a file. No function needs a page.
 
 import { say } from "./words.js";
 

@@ -76,7 +76,7 @@ class Sa2VAForTraining(BaseModel):
             amp: bfloat16 autocast; None where there is a GPU.
             frozen_dtype: of the weights that are not trained; None for bfloat16 under autocast.
             activation_checkpointing: compute the language model's activations twice, to save memory.
-            compiled: SAM2 through torch.compile, which takes a minute first and pays in long runs on a GPU.
+            compiled: SAM2 through torch.compile, which takes two minutes first and pays in long runs on a GPU.
             seed: of new weights, and of the points.
         Raises:
             UsageProblem, RefusedInput: for sources that do not fit together.

@@ -135,7 +135,7 @@ def test_what_nothing_took_of_a_sa2va_and_what_it_lacks_are_notes(role):
     assert pretrained_notes(opened, plan(spare=0, kept=0, role=role)) == []
     assert pretrained_notes({}, plan(spare=1, kept=1, role=role)) == []
     assert pretrained_notes(opened, plan(spare=2, kept=5, role=role)) == [
-        "Sa2VA.pth: 2 of its 3 tensors without a place in the model, passed over as in training, for example s0",
+        "Sa2VA.pth: 2 of its 3 tensors without a place in the model, skipped as in training, for example s0",
         "Sa2VA.pth lacks 5 tensors of the model, with the base's values in their place: t1, t2, t3, t4, t5",
     ]
     (note,) = pretrained_notes(opened, plan(spare=0, kept=6, role=role))

@@ -86,7 +86,7 @@ def test_objects_and_pictures_of_voc_are_no_second_truth(tmp_path):
             mask(tmp_path / folder / f"{seed}.png", seed, mode="P")
     reading = read_records(tmp_path)
     assert {record.provenance["annotation"].split("/")[0] for record in reading.records} == {"SegmentationClass"}
-    assert "passed over: 3 image files outside the folders of images and masks" in reading.notes
+    assert "skipped: 3 image files outside the folders of images and masks" in reading.notes
 
 
 @pytest.mark.parametrize(

@@ -139,7 +139,7 @@ def test_images_beside_that_no_entry_names_are_counted(tmp_path):
     write(tmp_path / "data.json", coco([{"id": 1, "file_name": "a.png"}], []))
     reading = read_records(tmp_path)
     assert len(reading.records) == 1
-    assert "passed over: 1 image beside, in no annotation file" in reading.notes
+    assert "skipped: 1 image beside, in no annotation file" in reading.notes
 
 
 def arcade(root, task, folder, split_files):
@@ -167,7 +167,7 @@ def test_arcade_reads_vessels_and_leaves_lesions(tmp_path, prefix):
     ]
     assert reading.records[0].truth.mask(8, 6)[1:3, 1:3].all()
     assert reading.records[0].truth.mask(8, 6).sum() == 4
-    assert reading.notes == ("passed over: 3 annotations of lesions",)
+    assert reading.notes == ("skipped: 3 annotations of lesions",)
     lesions = read_records(tmp_path, "arcade_stenosis")
     assert lesions.layout == "arcade_stenosis"
     assert lesions.records[0].truth.mask(8, 6)[1:3, 4:6].all()

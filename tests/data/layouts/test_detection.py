@@ -113,12 +113,12 @@ def test_frames_of_several_kinds_are_refused_with_their_counts(tmp_path):
     with pytest.raises(RefusedInput, match=r"found 1 DICOM file and 2 images\..*--layout dicom or images"):
         read_records(tmp_path)
     reading = read_records(tmp_path, "dicom")
-    assert len(reading.records) == 2 and "passed over: 2 images beside" in reading.notes
+    assert len(reading.records) == 2 and "skipped: 2 images beside" in reading.notes
     frames(tmp_path, "masks/a.png")
     with pytest.raises(RefusedInput, match=r"found 1 DICOM file and 3 images\..*--layout paired or dicom or images"):
         read_records(tmp_path)
     write_video(tmp_path / "films" / "a.avi", np.zeros((2, 4, 6), np.uint8))
-    assert "passed over: 1 video file beside" in read_records(tmp_path, "paired").notes
+    assert "skipped: 1 video file beside" in read_records(tmp_path, "paired").notes
 
 
 def test_one_image_is_a_data_set_without_truth_whatever_lies_beside_it(tmp_path):

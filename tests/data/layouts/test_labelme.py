@@ -56,7 +56,7 @@ def test_a_broken_file_is_a_fault_in_whichever_folder_it_comes_first(tmp_path):
         write(tmp_path / folder / "b.json", labelme("b.png", shape(SQUARE)))
     reading = read_records(tmp_path)
     assert [fault.name for fault in reading.faults] == ["a.json", "a.json"]
-    assert "passed over, since they could not be read: 2 of the entries" in reading.notes
+    assert "skipped, since they could not be read: 2 of the entries" in reading.notes
 
 
 @pytest.mark.parametrize("image", ["../images/a.png", "..\\images\\a.png", "a.png"])
@@ -73,7 +73,7 @@ def test_shapes_other_than_polygons(tmp_path):
     write(tmp_path / "b.json", labelme("b.png", shape([1, 1, 3, 3], shape_type="circle")))
     reading = read_records(tmp_path)
     assert reading.records[0].truth.mask(8, 6).sum() == 4
-    assert reading.notes == ("passed over, since points and lines have no area: 1 shape",)
+    assert reading.notes == ("skipped, since points and lines have no area: 1 shape",)
     assert "neither a polygon nor a rectangle" in texts(reading.records[1].truth.problems())[0]
 
 

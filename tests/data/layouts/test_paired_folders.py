@@ -96,7 +96,7 @@ def test_images_whose_folder_has_no_masks_keep_their_cases(tmp_path):
         ("train/images/a.png", None, "train", "train/masks/a.png"),
     ]
     assert "1 image without a mask" in reading.notes
-    assert any(note.startswith("passed over: 1 image file outside") for note in reading.notes)
+    assert any(note.startswith("skipped: 1 image file outside") for note in reading.notes)
     assert [fault.name for fault in reading.faults] == ["val/masks/c.png"]
 
 

@@ -33,7 +33,7 @@ def test_objects_referred_to_in_one_image_are_united(tmp_path, name):
         )
         assert record.truth.mask(8, 6).sum() == 8
         assert reading.faults[0].reason == "the reference points at no annotation of one image"
-        assert "passed over: 1 image of the COCO file that nothing refers to" in reading.notes
+        assert "skipped: 1 image of the COCO file that nothing refers to" in reading.notes
 
 
 def test_an_id_of_several_annotations_points_at_none(tmp_path):

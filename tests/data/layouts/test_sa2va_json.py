@@ -125,7 +125,7 @@ def test_an_unsafe_image_path_is_a_fault_and_the_others_stay(tmp_path, image):
     reading = read_records(tmp_path / "set")
     assert [record.name for record in reading.records] == ["b.png"]
     assert [fault.name for fault in reading.faults] == ["data.json[0]"]
-    assert reading.notes[0] == "passed over, since they could not be read: 1 of the entries"
+    assert reading.notes[0] == "skipped, since they could not be read: 1 of the entries"
 
 
 def test_html_and_formulas_in_names_are_text(tmp_path):

@@ -77,7 +77,7 @@ def test_a_checkpoint_becomes_a_report_and_nothing_is_done_twice(tmp_path, monke
     os.utime(scores / "summary.json", (4e9, 4e9))  # as after a clock that was set back
     again = list(islice(run_pipeline(request(place / "o", data, sources)), 4))  # the review would be drawn as before
     assert again[0].reused and again[0].result == steps[0].result
-    assert "verified and taken over in" in step_text(again[0])
+    assert "verified and imported in" in step_text(again[0])
     assert {path: path.stat().st_mtime_ns for path in masks.rglob("*.png")} == before
     assert again[3].result != scores and headline_text(again[3].result) == headline_text(scores)
 

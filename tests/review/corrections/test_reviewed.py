@@ -172,13 +172,13 @@ def test_a_file_of_the_page_is_handed_in_once(source, reviewed):
     late = drawn(source, time="2026-01-01T00:00:00Z", row=7)
     told = reviewed.hand_in([late])
     assert told == HandedIn(older=1)
-    assert told.to_text() == "0 corrections taken over, 1 older than what is kept"
+    assert told.to_text() == "0 corrections imported, 1 older than what is kept"
     lost, repainted = (drawn(source, reviewer="dan") for _ in range(2))
     lost = replace(lost, record=replace(lost.record, case_id="stranger"))
     repainted = replace(repainted, record=replace(repainted.record, image_sha256="0" * 64))
     told = reviewed.hand_in([lost, repainted])
     assert told == HandedIn(strangers=1, changed=1)
-    assert told.to_text() == "0 corrections taken over, 1 of no case of this run, 1 of frames with other pixels now"
+    assert told.to_text() == "0 corrections imported, 1 of no case of this run, 1 of frames with other pixels now"
     with pytest.raises(UsageProblem, match="reviewer"):
         reviewed.hand_in([drawn(source, reviewer="../eve")])
 
