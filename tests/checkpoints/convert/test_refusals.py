@@ -209,7 +209,7 @@ def test_stops_on_a_shard_that_is_damaged(tmp_path, tiny, damage):
         shutil.copy(sorted((tmp_path / "whole").glob("*.safetensors"))[0], shard)
     said = {
         "cut": f"{shard.name} is a truncated or damaged",
-        "lost": f"missing: {shard.name}",
+        "lost": f"1 cannot be found: {shard.name}",
         "of another export": "Export or download the model again",
     }
     sources = TinySources(tmp_path / "whole", None, None, None)
