@@ -4,13 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from helpers.core.shown_text import agreeing, counted
-from helpers.evaluation.edit_distance import (
-    EDIT_TITLE,
-    KEY,
-    not_compared,
-    not_compared_text,
-    run_title,
-)
+from helpers.evaluation.edit_distance import EDIT_TITLE, KEY, not_compared, not_compared_text, run_title
 from helpers.evaluation.groups import groups_text
 from helpers.evaluation.guess_text import TITLE, guess_text
 from helpers.evaluation.headline import centres_text, headline, official_check_lines

@@ -73,28 +73,28 @@ def _attend(
         return projected.flatten(0, 1).unflatten(-1, (self.num_attention_heads, -1)).transpose(1, 2)
 
     cos, sin = position_embeddings
-    turn = torch.complex(cos, sin).flatten(0, -2)[:, ::2]  # (N, C / 2): channels turn in pairs
+    rotation = torch.complex(cos, sin).flatten(0, -2)[:, ::2]  # (N, C / 2): channels rotate in pairs
     attended = nn.functional.scaled_dot_product_attention(
-        turned(heads(self.q_proj(query)), turn),
-        turned(heads(self.k_proj(key)), turn, num_k_exclude_rope),
+        rotated(heads(self.q_proj(query)), rotation),
+        rotated(heads(self.k_proj(key)), rotation, num_k_exclude_rope),
         heads(self.v_proj(value)),
         scale=self.scaling,
     )
     return self.o_proj(attended.transpose(1, 2).flatten(2).unflatten(0, outer)), None
 
 
-def turned(states: torch.Tensor, turn: torch.Tensor, unturned: int = 0) -> torch.Tensor:
+def rotated(states: torch.Tensor, rotation: torch.Tensor, unrotated: int = 0) -> torch.Tensor:
     """States (B, H, L, C) with rotary positions, computed in float32, in their own dtype.
 
     Args:
-        turn: complex64 (N, C / 2), what each pair of channels is multiplied by at each place. L is a multiple of N but
+        rotation: complex64 (N, C / 2), the factor of each pair of channels at each place. L is a multiple of N but
             for the states at the end that keep as they are.
-        unturned: how many these are.
+        unrotated: how many these are.
     """
     found = torch.empty_like(states, memory_format=torch.contiguous_format)
-    placed = states.shape[2] - unturned
-    pairs = states[:, :, :placed].float().unflatten(-1, (-1, 2)).unflatten(2, (-1, len(turn)))
-    product = torch.view_as_real(torch.view_as_complex(pairs) * turn)
+    placed = states.shape[2] - unrotated
+    pairs = states[:, :, :placed].float().unflatten(-1, (-1, 2)).unflatten(2, (-1, len(rotation)))
+    product = torch.view_as_real(torch.view_as_complex(pairs) * rotation)
     found[:, :, :placed] = product.flatten(2, 3).flatten(-2)
     found[:, :, placed:] = states[:, :, placed:]
     return found

@@ -144,8 +144,7 @@ class ReviewSource:
         table, other = self.metrics.scores(name), outdated(self.metrics, name, self._scored_run)
         if other:
             logger.warning(
-                "%d of %s without scores here: predicted again since they were scored. Evaluate the run again to have "
-                "them",
+                "%d of %s without scores here: predicted again since they were scored. Evaluate the run again",
                 len(other),
                 counted(len(table), "case"),
             )

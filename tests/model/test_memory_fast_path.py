@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from helpers.model.memory_fast_path import faster_forwards, faster_memory, turned
+from helpers.model.memory_fast_path import faster_forwards, faster_memory, rotated
 from tests.support.tiny_sam2 import random_sam2
 
 
@@ -12,16 +12,17 @@ def drawn(*shape: int) -> torch.Tensor:
 
 
 def test_a_quarter_turn_swaps_the_channels_of_a_pair():
-    states = torch.tensor([[[[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]]])  # two places and one state that is not turned
-    turn = torch.tensor([[1j], [-1 + 0j]])
-    assert turned(states, turn, 1).tolist() == [[[[-2.0, 1.0], [-3.0, -4.0], [5.0, 6.0]]]]
+    states = torch.tensor([[[[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]]])  # two places and one state that is not rotated
+    rotation = torch.tensor([[1j], [-1 + 0j]])
+    assert rotated(states, rotation, 1).tolist() == [[[[-2.0, 1.0], [-3.0, -4.0], [5.0, 6.0]]]]
 
 
 def test_turns_repeat_for_each_memory():
     states = drawn(1, 1, 4, 2)
-    turn = torch.tensor([[1j], [1 + 0j]])
+    rotation = torch.tensor([[1j], [1 + 0j]])
     assert torch.equal(
-        turned(states, turn), torch.cat([turned(states[:, :, :2], turn), turned(states[:, :, 2:], turn)], 2)
+        rotated(states, rotation),
+        torch.cat([rotated(states[:, :, :2], rotation), rotated(states[:, :, 2:], rotation)], 2),
     )
 
 

@@ -249,9 +249,7 @@ def _copy_findings(dataset: Dataset) -> Iterator[AuditFinding]:
             f"{counted(len(stems), 'image')} are copies of {sources}, by their names, which an export turned or "
             "altered (.rf.)"
         )
-        advice = (
-            "score and train on the images themselves, or group the copies with --group-by: they are no new patients"
-        )
+        advice = "score and train on the images themselves, or group the copies with their image by --group-by"
         yield AuditFinding(AuditSeverity.WARNING, "altered_copies", None, said, advice)
 
 

@@ -123,7 +123,7 @@ def fit_warning(contrasts: Iterable[Mapping[str, float] | None]) -> str | None:
         return None
     way = "in no way" if fit.turned is None else fit.turned
     return (
-        f"WARNING: {fit.looked_at} masks were held against their frames: as they lie {fit.fitting} fit what these "
+        f"WARNING: {fit.looked_at} masks were compared with their frames: as they lie {fit.fitting} fit what these "
         f"show, and they fit it {way}. Check how they were exported, and which frame each belongs to"
     )
 

@@ -13,7 +13,7 @@ from helpers.data.truth.shape_labels import LabelledTruth
 
 # Images whose coordinates all end so far from the right and the lower border that another size explains them better.
 _FEWEST, _NEAR = 5, 0.6
-_SMALLEST_FRAME = 16  # pixels of its shorter side, from which on coordinates of at most 1 are no pixels
+_SMALLEST_FRAME = 16  # pixels of its shorter side, from which on coordinates of at most 1 must be fractions
 # A polygon of fewer points may run along pixels by chance; and of how many of the others it is told.
 _POINTS, _MOST = 12, 0.9
 _DIAGONAL = 0.1  # of the edges: fewer are outlines along the borders of pixels, which lose nothing
@@ -39,7 +39,7 @@ def outline_findings(cases: Iterable[Case], sizes: Mapping[str, Size]) -> Iterat
 
 
 def _unit_findings(outlines: Outlines) -> Iterator[AuditFinding]:
-    """Coordinates that are no pixels of these frames."""
+    """Coordinates in another unit than pixels of these frames."""
     reach = np.array([np.concatenate(polygons).max(axis=0) for _, polygons in outlines])
     frames = np.array([size for size, _ in outlines])
     images = counted(len(outlines), "image")

@@ -284,7 +284,7 @@ def _write(seen: list[_Seen], taken: ReadAs, values: Mapping[str, Any], output: 
 
 
 def _fit_warning(seen: Sequence[_Seen], taken: ReadAs, threshold: float) -> str | None:
-    """What some of the masks say, held against their frames."""
+    """What some of the masks say, compared with their frames."""
     by_id, contrasts = {one.case.case_id: one for one in seen}, []
     for case in sampled([one.case for one in seen]):
         mask = to_logits(read_values(by_id[case.case_id].path), taken) > np.float32(threshold_logit(threshold))

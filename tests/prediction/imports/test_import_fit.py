@@ -30,7 +30,7 @@ def masks(tmp_path):
     ("change", "said"),
     [
         (lambda mask: mask, None),
-        (lambda mask: mask.T, "8 masks were held against their frames: as they lie 0 fit what these show"),
+        (lambda mask: mask.T, "8 masks were compared with their frames: as they lie 0 fit what these show"),
     ],
 )
 def test_masks_that_were_turned_are_told(tmp_path, masks, change, said):
@@ -38,6 +38,6 @@ def test_masks_that_were_turned_are_told(tmp_path, masks, change, said):
     for name, mask in masks.items():
         Image.fromarray(change(mask).astype(np.uint8) * 255).save(tmp_path / f"given/{name}.png")
     found = import_masks(tmp_path / "given", "net", open_dataset(tmp_path / "data"), tmp_path / "run")
-    assert ("held against" in found.to_text()) == (said is not None)
+    assert ("compared with their frames" in found.to_text()) == (said is not None)
     if said is not None:
         assert said in found.fit and "they fit it with rows and columns exchanged. Check how" in found.to_text()
