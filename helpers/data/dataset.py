@@ -23,10 +23,10 @@ from helpers.data.frames.set_depth import CommonDepth, common_depth
 from helpers.data.groups.grouping import group
 from helpers.data.groups.time_order import TimeOrder, time_order
 from helpers.data.ids.case_ids import IdPolicy, Names, keep_original_names
-from helpers.data.ids.id_key import default_key_path
 from helpers.data.ids.id_map import pseudonyms
 from helpers.data.ids.patient_names import PatientNames, patient_names
 from helpers.data.layouts.detection import dataset_root, read_records, saved_rules
+from helpers.data.rule_file import key_path
 from helpers.data.rules import Rules, Saved, rules_notes, with_options, with_trial
 from helpers.data.splits.split import chosen_parts, with_parts
 from helpers.data.truth.ground_truth import MaskFileTruth, Size
@@ -160,7 +160,8 @@ def open_dataset(
     Args:
         layout: name of its layout; None to find out.
         ids: where the ids come from; None keeps the names of public data sets and replaces all others.
-        id_key: file of the key; None for `.vesselkit/id.key` in the data set's folder. Created where missing.
+        id_key: file of the key; None for `.vesselkit/id.key` in the data set's folder, or in that of
+            the whole whose split names its patients. Created where missing.
         group_by: as in `helpers.data.groups.grouping.group`.
         split: only the cases of this one, or of several with commas between; None for all.
         rescale: fit truths that were made for another size to their frames, and count them in the notes.
@@ -190,8 +191,8 @@ def open_dataset(
             f'{path}: expected a data set that declares itself public (dataset.json with {{"ids": "public"}}), found '
             "none such. Declare it, or ask for kept ids"
         )
-    key_path = id_key or default_key_path(root)
-    names, mark = _named(records, policy, key_path, root)
+    key = id_key or key_path(root, saved)
+    names, mark = _named(records, policy, key, root)
     exported = read_exported(root)
     if exported is not None and policy is not IdPolicy.PSEUDONYM:
         mark = exported.key_fingerprint  # its files are named by ids that were drawn under this key
@@ -203,7 +204,7 @@ def open_dataset(
         rule=rules.group_by,
         root=root,
         policy=policy,
-        key_path=key_path,
+        key_path=key,
     )
     said_of_split: tuple[str, ...] = ()
     if rules.split is not None and rules.split.parts:

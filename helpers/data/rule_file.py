@@ -15,7 +15,7 @@ from helpers.core.atomic import write_json_atomic
 from helpers.core.errors import RefusedInput
 from helpers.core.safe_json import read_json
 from helpers.data.ids.case_ids import IdPolicy
-from helpers.data.ids.id_key import FOLDER, make_folder
+from helpers.data.ids.id_key import FOLDER, default_key_path, fingerprint, make_folder, read_key
 from helpers.data.rules import (
     BESIDE,
     BITS,
@@ -83,6 +83,24 @@ def with_rules_above(saved: Saved, root: Path, layouts: Collection[str]) -> Save
     return replace(
         saved, rules=replace(saved.rules, **inherited), above=Above(above, saved_above.files, Rules(**inherited))
     )
+
+
+def key_path(root: Path, saved: Saved) -> Path:
+    """Where the key of the data set in the folder `root` lies unless it is named.
+
+    A part of a data set whose split names patients under the key of the whole has that key: under one of its own, whose
+    patients these are could not be told.
+
+    Raises:
+        RefusedInput: where a file of that place is no key.
+    """
+    own = default_key_path(root)
+    split = None if saved.above is None else saved.above.rules.split
+    if saved.above is None or split is None or split.key_fingerprint is None:
+        return own
+    whole = default_key_path(saved.above.folder)
+    fits = whole.is_file() and fingerprint(read_key(whole)) == split.key_fingerprint
+    return whole if fits else own
 
 
 def save_rules(root: Path, rules: Rules, layouts: Collection[str]) -> Path:

@@ -21,7 +21,8 @@ from helpers.evaluation.case_choice import checked_data, choose_cases, score_war
 from helpers.evaluation.data_record import data_record
 from helpers.evaluation.edit_distance import KEY as EDIT_DISTANCE
 from helpers.evaluation.edit_distance import OwnTruth, edit_titles, edit_warnings, own_truths
-from helpers.evaluation.equal_masks import equal_mask_warnings
+from helpers.evaluation.equal_masks import KEY as EQUAL_MASKS
+from helpers.evaluation.equal_masks import equal_mask_warnings, equal_masks
 from helpers.evaluation.groups import group_record, groups_table
 from helpers.evaluation.leakage.standing import counts, joint, p_value_note, title
 from helpers.evaluation.leakage.training_check import check_training
@@ -241,6 +242,7 @@ def _described(scored_run: ScoredRun, table: pd.DataFrame, own: OwnTruth | None)
         **scored_run.facts(),
         OFFICIAL_CHECK: scored_run.official_check,
         EDIT_DISTANCE: None if own is None else own.to_json(),
+        EQUAL_MASKS: None if own is not None else equal_masks(table),
         "outcomes": {str(outcome): outcomes[str(outcome)] for outcome in CaseScoring},
         "statuses": dict(sorted(Counter(str(row.status) for row in rows if row.case_id in scored).items())),
         "summary": records_of(summary(table)),

@@ -7,6 +7,7 @@ from typing import Any
 
 from helpers.core.shown_text import counted
 from helpers.evaluation.edit_distance import EDIT_TITLE, edit_distance_of
+from helpers.evaluation.equal_masks import equal_masks_clause, equal_masks_of, is_copy
 from helpers.evaluation.leakage.standing import title_of
 from helpers.metrics.case_scores import CaseScoring
 from helpers.metrics.intervals import FEWEST_UNITS, Method
@@ -25,7 +26,8 @@ def headline(summary: Mapping[str, Any]) -> str:
     """The sentence about the first run of an evaluation. It holds names of runs as they are.
 
     Where no case has a mask it says so in place of a mean; a mean without an interval says why it has none. A run whose
-    masks the ground truth began from gets none: the sentence says so, and how far they were edited.
+    masks the ground truth began from gets none: the sentence says so, and how far they were edited. Nor does a run
+    most of whose masks equal the ground truth.
 
     Args:
         summary: as `summary.json` holds it, docs/metrics-format.md.
@@ -43,12 +45,20 @@ def headline(summary: Mapping[str, Any]) -> str:
         return (
             f"{run['name']}: no headline: the ground truth of {edited['cases']} of {_scored_cases(run)} scored cases "
             f"began from its own masks. {EDIT_TITLE.capitalize()}: a mean Dice of {dice['mean']:.3f}{_interval(dice)} "
-            f"between its masks and {_corrected(edited, run)}, {sizes}; 1 is untouched."
+            f"between its masks and {_corrected(edited, run)}, {sizes}. A Dice of 1 means that nobody changed a mask."
+        )
+    equal = equal_masks_clause(summary, run["name"])
+    if is_copy(equal_masks_of(summary, run["name"])):
+        return (
+            f"{run['name']}: no headline: {equal}, so that one was made from the other. A mean Dice of "
+            f"{dice['mean']:.3f}, {sizes}, is no measure of this run; {_whose(summary, run)}."
         )
     parts = [f"{run['name']}: mean Dice {dice['mean']:.3f}{_interval(dice)}, {sizes}"]
     failed = _scored_cases(run) - scored
     if failed:
         parts.append(f"{failed} without a mask count as empty")
+    if equal is not None:
+        parts.append(f"{equal}, so that each of these was made from its ground truth, or the other way round")
     parts.append(_whose(summary, run))
     return f"{'; '.join(parts)}. {_against(summary, run)}."
 
@@ -74,13 +84,18 @@ def _against(summary: Mapping[str, Any], run: Mapping[str, Any]) -> str:
     if not summary["comparisons"]:
         return "No other run was given to compare with"
     own = title_of(summary, run["name"])
-    said = "; ".join(
-        _difference(one, own)
-        if edit_distance_of(summary, one["second"]) is None
-        else f"not compared with {one['second']}, from whose masks the ground truth began"
-        for one in summary["comparisons"]
-    )
+    said = "; ".join(_compared(summary, one, own) for one in summary["comparisons"])
     return said[0].upper() + said[1:]
+
+
+def _compared(summary: Mapping[str, Any], compared: Mapping[str, Any], own: str) -> str:
+    """The difference from another run, or why that would say nothing."""
+    second = compared["second"]
+    if edit_distance_of(summary, second) is not None:
+        return f"not compared with {second}, from whose masks the ground truth began"
+    if is_copy(equal_masks_of(summary, second)):
+        return f"not compared with {second}: {equal_masks_clause(summary, second)}"
+    return _difference(compared, own)
 
 
 def _difference(compared: Mapping[str, Any], own: str) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 from helpers.core.errors import UsageProblem
 from helpers.core.shown_text import counted
+from helpers.evaluation.equal_masks import equal_masks_clause
 from helpers.evaluation.leakage.standing import title_of
 from helpers.metrics.definitions import BY_METRIC
 from helpers.metrics.intervals import FEWEST_UNITS
@@ -26,7 +27,8 @@ class MetricScore:
         n_units: how many of them have a value.
         n_patients: None where patients are not known for every case.
         n_cases: number of scored cases.
-        standing: how the patients stand to the training data, for people.
+        standing: how the patients stand to the training data, for people; in front of it, how many of the run's masks
+            equal the ground truth to the pixel, where some do.
     """
 
     metric: str
@@ -73,4 +75,5 @@ def score_in(summary: Mapping[str, Any], metric: str, run: str | None = None) ->
         raise UsageProblem(f"metric: expected one of {', '.join(rows)}, got {metric!r}")
     row = rows[metric]
     kept = {key: row[key] for key in ("mean", "low", "high", "unit", "n_units", "n_patients", "n_cases")}
-    return MetricScore(metric=metric, run=name, standing=title_of(summary, name), **kept)
+    standing = "; ".join(filter(None, (equal_masks_clause(summary, name), title_of(summary, name))))
+    return MetricScore(metric=metric, run=name, standing=standing, **kept)

@@ -14,6 +14,7 @@ from helpers.core.errors import RefusedInput
 from helpers.core.shown_text import counted
 from helpers.evaluation.edit_distance import EDIT_TITLE
 from helpers.evaluation.edit_distance import KEY as EDIT_DISTANCE
+from helpers.evaluation.equal_masks import equal_masks_clause, equal_masks_of, is_copy
 from helpers.evaluation.leakage.standing import COLUMN as STANDING
 from helpers.evaluation.leakage.standing import UNKNOWN_TITLE
 from helpers.evaluation.markdown import EQUAL_UNITS
@@ -64,6 +65,11 @@ def scores_of(metrics: Metrics) -> Scores:
             f"{metrics.folder}: expected scores, found the {EDIT_TITLE}: the ground truth of "
             f"{counted(run[EDIT_DISTANCE]['cases'], 'case')} began from the masks of run {run['name']}. Score other "
             "cases"
+        )
+    if is_copy(equal_masks_of(metrics.summary, run["name"])):
+        raise RefusedInput(
+            f"{metrics.folder}: expected scores of masks that were made apart from the ground truth, but of run "
+            f"{run['name']} {equal_masks_clause(metrics.summary, run['name'])}. Check where both come from"
         )
     configuration = {name: run[name] for name in _CONFIGURATION}
     configuration["listing_sha256"] = (run["dataset"] or {}).get("listing_sha256")

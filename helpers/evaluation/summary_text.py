@@ -109,7 +109,11 @@ def _means(summary: Mapping[str, Any], metrics: Sequence[str], title: str) -> st
     heading = _heading(summary, title)
     if all_edited:
         heading = _heading(summary, EDIT_TITLE.capitalize()).replace(f"{EDIT_TITLE} (", "(")
-    how_to_read = " Dice is that of the runs' masks and the corrected ones: 1 is untouched." if all_edited else ""
+    how_to_read = (
+        " Dice is that of the runs' masks and the corrected ones; 1 means that nobody changed a mask."
+        if all_edited
+        else ""
+    )
     lines = _warning_rows(summary["warnings"], len(head))
     for metric in shown:
         of_runs = [rows[run["name"]][metric] for run in runs]

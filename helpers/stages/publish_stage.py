@@ -22,6 +22,7 @@ from helpers.core.shown_text import counted, markdown_table, printable
 from helpers.data.groups.name_parts import words_of
 from helpers.data.ids.id_key import machine_key_path
 from helpers.evaluation.edit_distance import edit_distance_of
+from helpers.evaluation.equal_masks import equal_masks_of, is_copy
 from helpers.evaluation.headline import headline
 from helpers.evaluation.leakage.kept_names import key_of, read_kept
 from helpers.evaluation.leakage.name_marks import ends_of, hashed
@@ -182,7 +183,7 @@ def scores_text(metrics: Metrics, tensors_sha256: str) -> str:
     warnings = len(summary["warnings"])
     if warnings:
         lines.append(f"* The evaluation gave {counted(warnings, 'warning')}, which stand in its own `summary.md`.")
-    if edit_distance_of(summary, run["name"]) is not None:
+    if edit_distance_of(summary, run["name"]) is not None or is_copy(equal_masks_of(summary, run["name"])):
         return "\n".join(lines)  # which are no scores of quality
     rows = [row for row in run["summary"] if row["metric"] in HEADLINE and not is_unknown(row["mean"])]
     table = markdown_table(("metric", "mean [95 % interval]", "rests on"), [_score_row(row) for row in rows])

@@ -6,9 +6,9 @@ from pathlib import Path, PurePosixPath
 from helpers.core.errors import RefusedInput, UsageProblem
 from helpers.data.dataset import open_dataset
 from helpers.data.ids.case_ids import IdPolicy
-from helpers.data.ids.id_key import default_key_path
 from helpers.data.ids.id_map import map_path, read_map
-from helpers.data.layouts.detection import dataset_root
+from helpers.data.layouts.detection import dataset_root, saved_rules
+from helpers.data.rule_file import key_path
 from helpers.data.rules import Rules
 
 
@@ -32,7 +32,7 @@ def ids_of_file(name: str, dataset: Path, key: Path | None = None) -> tuple[str,
         name: the file's path, relative to the data set or not, its name, or its stem.
     """
     root = dataset_root(dataset)
-    if not map_path(key or default_key_path(root)).is_file():
+    if not map_path(key or key_path(root, saved_rules(root))).is_file():
         return ()
     wanted = PurePosixPath(name.replace("\\", "/"))
     return tuple(
@@ -56,7 +56,8 @@ def origin(case_id: str, dataset: Path, key: Path | None = None) -> OriginalFile
     Raises:
         UsageProblem: where the id is unknown, or nothing here can tell.
     """
-    path = map_path(key or default_key_path(dataset_root(dataset)))
+    root = dataset_root(dataset)
+    path = map_path(key or key_path(root, saved_rules(root)))
     if path.is_file():
         files = read_map(path).paths(case_id)
         if files:
@@ -67,9 +68,9 @@ def origin(case_id: str, dataset: Path, key: Path | None = None) -> OriginalFile
     try:
         frames = open_dataset(dataset, tried=Rules(ids=IdPolicy.KEEP)).frames
     except RefusedInput as error:
+        asked = f"an id of the map {path}, found no such id" if path.is_file() else "a data set with a map, found none"
         raise UsageProblem(
-            f"{dataset}: expected a data set with a map of its ids, found none. Pass --data DATASET, and --id-key FILE "
-            "where one was used"
+            f"{dataset}: {case_id}: expected {asked}. Pass --data DATASET, and --id-key FILE where one was used"
         ) from error
     files = tuple(frame.path for frame in frames if frame.case_id == case_id)
     if not files:

@@ -18,8 +18,8 @@ from helpers.core.errors import RefusedInput, UsageProblem
 from helpers.core.safe_json import read_json
 from helpers.data.dataset import open_dataset
 from helpers.data.exported_masks import ExportedMasks, exported_above
-from helpers.data.ids.id_key import default_key_path
 from helpers.data.layouts.detection import dataset_root, read_records, saved_rules
+from helpers.data.rule_file import key_path
 from helpers.data.splits.split import chosen_parts
 from helpers.evaluation.leakage.config_source import TrainedOn, data_sets, inherited, texts, words_of
 from helpers.evaluation.leakage.exported_cases import ExportedCase, case_of
@@ -260,7 +260,7 @@ def _names_of(path: Path, samples: TrainedOn) -> list[str]:
     if kept is None or parts is None:
         records = read_records(path, samples.layout).records
         return sorted({record.name for record in records if parts is None or record.split in parts})
-    if kept.key_fingerprint is not None and not default_key_path(dataset_root(path)).is_file():
+    if kept.key_fingerprint is not None and not key_path(dataset_root(path), saved_rules(dataset_root(path))).is_file():
         raise _NoKey
     opened = open_dataset(path, layout=samples.layout, split=samples.split)
     return sorted({opened.people.by_case[case.case_id].name for case in opened.cases})

@@ -1,5 +1,7 @@
 """The way back from an id to the file."""
 
+import json
+
 import pytest
 from PIL import Image
 
@@ -52,6 +54,38 @@ def test_an_unknown_id_is_refused(folder, tmp_path):
     open_dataset(folder)
     with pytest.raises(UsageProblem, match="neither under"):
         origin("P001", folder)
+
+
+def split_by_ids(folder):
+    """Keep a split of a data set's patients by their drawn ids; the frames."""
+    opened = open_dataset(folder)
+    patients = sorted({frame.patient for frame in opened.frames})
+    split = {"parts": {"train": patients}, "key_fingerprint": opened.key_fingerprint}
+    rules = {"schema": "vesselkit.dataset", "schema_version": 2, "split": split}
+    (folder / "dataset.json").write_text(json.dumps(rules))
+    return opened.frames
+
+
+def test_an_id_that_a_split_data_set_lacks_is_told_as_such(tmp_path):
+    folder = tmp_path / "set"
+    folder.mkdir()
+    Image.new("L", (4, 4)).save(folder / "pat1_02_001.png")
+    split_by_ids(folder)
+    with pytest.raises(UsageProblem, match=r"P001: expected an id of the map .*id-map\.json, found no such id"):
+        origin("P001", folder)
+
+
+def test_a_frame_of_a_split_data_set_goes_by_the_key_of_the_whole(tmp_path):
+    images = tmp_path / "set" / "images"
+    images.mkdir(parents=True)
+    for number in (1, 2):
+        Image.new("L", (4, 4), number).save(images / f"pat{number}_02_001.png")
+    frame = split_by_ids(tmp_path / "set")[0]
+    (alone,) = open_dataset(frame.path).frames
+    assert (alone.patient, alone.split) == (frame.patient, "train")
+    assert origin(alone.case_id, frame.path).paths[0] == frame.path
+    assert ids_of_file(frame.path.name, frame.path) == (alone.case_id,)
+    assert not (images / ".vesselkit").exists()
 
 
 @pytest.mark.parametrize("name", ["images/Doe_1.png", "Doe_1.png", "Doe_1", "images\\Doe_1.png"])
