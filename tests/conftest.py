@@ -12,6 +12,7 @@ from PIL import Image
 
 from helpers.core import terminal
 from tests.support.offline.no_network import block
+from tests.support.offline.quick_start import leave_out
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 OFFLINE = Path(__file__).resolve().parent / "support" / "offline"
@@ -29,6 +30,7 @@ BROWSER_FIXTURES = {"browser", "opened"}
 MODEL_FOLDERS = ("tests/train/",)  # where nearly all do without such a fixture
 
 block()
+leave_out()
 # What is imported and collected stays, so that the search for garbage can pass over it: a tenth of the collection.
 gc.disable()
 # The kit keeps a key of the machine in the user's configuration: tests keep theirs apart.
@@ -82,7 +84,9 @@ def _no_lines_of_progress(monkeypatch):
 @pytest.fixture(autouse=True)
 def _seeded():
     """The same random numbers in every test, whatever ran before it."""
-    torch.manual_seed(0)
+    torch.default_generator.manual_seed(0)  # torch.manual_seed asks each kind of device first, a millisecond
+    if torch.cuda.is_initialized():
+        torch.cuda.manual_seed_all(0)
 
 
 def pytest_configure(config):

@@ -103,6 +103,11 @@ def folder(shared, tmp_path_factory):
     return converted
 
 
+@pytest.fixture(scope="module")
+def golden_model(folder):
+    return load_eager(folder("ckpt_lora"))
+
+
 @pytest.mark.golden
 def test_the_conversions_agree(folder):
     first, second = (load_file(folder(source) / "model.safetensors") for source in SOURCES)
@@ -113,8 +118,8 @@ def test_the_conversions_agree(folder):
 
 
 @pytest.mark.golden
-@pytest.mark.parametrize("name", [IMAGE, "text_only", pytest.param(VIDEO, marks=pytest.mark.slow)])
-def test_calls_have_the_official_outputs(shared, folder, name):
-    found = compare_call(*load_eager(folder("ckpt_lora")), FAMILY.case(shared, name))
+@pytest.mark.parametrize("name", [IMAGE, "text_only", pytest.param(VIDEO, marks=pytest.mark.endurance)])
+def test_calls_have_the_official_outputs(shared, golden_model, name):
+    found = compare_call(*golden_model, FAMILY.case(shared, name))
     assert found.differences == ()
     assert name == "text_only" or None not in (found.pixels, found.seg, found.logits, found.mask_pixels)

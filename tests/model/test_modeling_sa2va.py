@@ -3,6 +3,7 @@
 import json
 import re
 import warnings
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -42,9 +43,25 @@ def test_upsampling_goes_through_the_square():
     assert upsample_logits(logits, 4, 2, 4)[0, 0].tolist() == [0.0, 1.0, 3.0, 4.0]
 
 
+@pytest.fixture(scope="module")
+def predicted(shared, converted):
+    """What the model that was merged from LoRA answers to a case, computed once; to be read only."""
+
+    @cache
+    def found(name: str):
+        model, tokenizer = converted("ckpt_lora")
+        with torch.inference_mode():
+            return model.predict(**load_case(shared, name).call(), tokenizer=tokenizer)
+
+    return found
+
+
+# All cases of one source: `test_the_three_conversions_agree` has the same weights and settings in the others.
+OTHERS = [(source, name) for source in ("ckpt_plain", "hf_export") for name in ("img_b_seg2", "img_b_vp", "text_only")]
+
+
 @golden
-@pytest.mark.parametrize("source", ["ckpt_lora", "ckpt_plain", "hf_export"])
-@pytest.mark.parametrize("name", IMAGE_CASES)
+@pytest.mark.parametrize(("source", "name"), [*(("ckpt_lora", name) for name in IMAGE_CASES), *OTHERS])
 def test_predict_forward_equals_the_official_one(shared, converted, source, name):
     model, tokenizer = converted(source)
     case = load_case(shared, name)
@@ -62,19 +79,15 @@ def test_predict_forward_equals_the_official_one(shared, converted, source, name
 
 @golden
 @pytest.mark.parametrize("name", IMAGE_CASES)
-def test_greedy_ids_equal(shared, converted, name):
-    model, tokenizer = converted("ckpt_lora")
-    case = load_case(shared, name)
-    call = case.call()
-    with torch.inference_mode():
-        found = model.predict(**call, tokenizer=tokenizer)
+def test_greedy_ids_equal(shared, predicted, name):
+    case, found = load_case(shared, name), predicted(name)
     assert found.answer.token_ids == case.arrays["generated_ids"].tolist()
     assert not found.answer.truncated
 
 
 @golden
 @pytest.mark.parametrize("name", CASES_WITH_MASKS)
-def test_stages_equal_the_official_ones(shared, converted, name):
+def test_stages_equal_the_official_ones(shared, converted, predicted, name):
     model, tokenizer = converted("ckpt_lora")
     case, arrays = load_case(shared, name), load_case(shared, name).arrays
     image, config = case.image.convert("RGB"), model.config
@@ -87,7 +100,7 @@ def test_stages_equal_the_official_ones(shared, converted, name):
         input_ids = tokenizer.encode(prompt)
         square = sam2_pixels(image, 1024, config.sam2_pixel_constants, torch.float32)
         features = model.encode_sam2(square)
-        found = model.predict(**case.call(), tokenizer=tokenizer)
+        found = predicted(name)
         projected = model.seg_projection(found.answer.seg_states)
         points, labels = torch.zeros((1, 1, 1, 2)), torch.full((1, 1, 1), -1)
         sparse, dense = model.sam2.prompt_encoder(points, labels, None, None)
@@ -175,6 +188,7 @@ def test_the_three_conversions_agree(converted_folder):
     assert set(lora) == set(plain) == set(export)
     for name, tensor in lora.items():
         assert torch.allclose(tensor, export[name], atol=1e-6), name
+        assert torch.allclose(tensor, plain[name], atol=1e-6), name
     same_text = [
         json.loads((converted_folder(source) / "config.json").read_text())
         for source in ("ckpt_lora", "ckpt_plain", "hf_export")
@@ -182,19 +196,31 @@ def test_the_three_conversions_agree(converted_folder):
     assert same_text[0] == same_text[1] == same_text[2]
 
 
+@pytest.fixture(scope="module")
+def grey(shared):
+    """A frame whose brightest value is in the corner."""
+    found = load_case(shared, "img_a_seg1").image.convert("L")
+    found.putpixel((0, 0), 255)
+    return found
+
+
+@pytest.fixture(scope="module")
+def rgb_mask(shared, converted, grey):
+    model, tokenizer = converted("ckpt_lora")
+    call = load_case(shared, "img_a_seg1").call() | {"image": grey.convert("RGB")}
+    return model.predict_forward(**call, tokenizer=tokenizer)["prediction_masks"][0]
+
+
 @golden
 @pytest.mark.parametrize("mode", ["L", "RGBA", "P", "I;16", "LA"])
-def test_every_image_mode_gives_the_masks_of_rgb(shared, converted, mode):
+def test_every_image_mode_gives_the_masks_of_rgb(shared, converted, grey, rgb_mask, mode):
     model, tokenizer = converted("ckpt_lora")
     case = load_case(shared, "img_a_seg1")
-    grey = case.image.convert("L")
-    grey.putpixel((0, 0), 255)
-    # 257 = 65535 / 255: the same picture from a 16-bit detector, whose brightest value is in the corner.
+    # 257 = 65535 / 255: the same picture from a 16-bit detector.
     image = Image.fromarray(np.asarray(grey, dtype=np.uint16) * 257) if mode == "I;16" else grey.convert(mode)
     assert image.mode == mode
     found = model.predict_forward(**(case.call() | {"image": image}), tokenizer=tokenizer)
-    expected = model.predict_forward(**(case.call() | {"image": grey.convert("RGB")}), tokenizer=tokenizer)
-    assert np.array_equal(found["prediction_masks"][0], expected["prediction_masks"][0])
+    assert np.array_equal(found["prediction_masks"][0], rgb_mask)
     assert found["prediction_masks"][0].any()
 
 

@@ -14,11 +14,12 @@ from helpers.model.qwen_pixels import patch_grid, picture_patches, resized_pictu
 from scripts.golden_parity import GOLDEN_FAMILIES, SOURCES, compare_call, load_eager
 
 IMAGE, VIDEO = "img_c_segprompt", "video3"  # all of them: python -m scripts.golden_parity
+FAMILIES = ["qwen25vl", "qwen3vl"]
 
 pytestmark = [pytest.mark.golden, pytest.mark.model]
 
 
-@pytest.fixture(scope="module", params=["qwen25vl", "qwen3vl"])
+@pytest.fixture(scope="module", params=FAMILIES)
 def family(request):
     return GOLDEN_FAMILIES[request.param]
 
@@ -55,6 +56,7 @@ def test_an_image_with_a_seg_in_its_prompt_has_the_official_masks(family, shared
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("family", [pytest.param(FAMILIES[0], marks=pytest.mark.endurance), FAMILIES[1]], indirect=True)
 def test_a_sequence_has_the_official_masks(family, shared, loaded):
     assert compare_call(*loaded, family.case(shared, VIDEO)).differences == ()
 

@@ -18,6 +18,7 @@ from tests.support.shipped_notebooks import (
     INFER,
     NOTEBOOKS,
     REVIEW,
+    run_here,
 )
 
 LAST_CHECK = 5  # cells: the parameters in two, those given, what reads them, what looks for the run they name
@@ -60,6 +61,14 @@ def stopped(notebook, values, folder):
     return caught.value.evalue
 
 
+def stopped_here(notebook, values):
+    """As `stopped`, without a kernel: how a kernel stops is seen of each notebook once."""
+    with pytest.raises(UsageProblem) as caught:
+        run_here(notebook, values)
+    assert caught.value.cell <= LAST_CHECK
+    return str(caught.value)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
 def test_bad_parameters_stop_a_notebook_at_once_even_without_the_runner(notebook, tmp_path):
@@ -98,10 +107,9 @@ def test_the_kits_own_runner_is_not_kept_by_it(beside_own_helpers):
         execute_notebook(EVALUATE, beside_own_helpers / "out.ipynb", values, 300)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
-def test_a_notebook_as_it_stands_says_what_it_needs(notebook, tmp_path):
-    head, line = stopped(notebook, {"project": "mystudy"}, tmp_path).split("\n")
+def test_a_notebook_as_it_stands_says_what_it_needs(notebook):
+    head, line = stopped_here(notebook, {"project": "mystudy"}).split("\n")
     assert head == "parameters refused:" and line.startswith(f"  {NEEDED[notebook]}")
 
 
@@ -126,7 +134,6 @@ def test_the_runner_refuses_each_before_a_kernel_starts(notebook, name, capsys):
     )
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("notebook", "values", "words"),
     [
@@ -134,5 +141,5 @@ def test_the_runner_refuses_each_before_a_kernel_starts(notebook, name, capsys):
         (REVIEW, {"data": "tests", "reviewer": "../ann"}, r"reviewer: .*got '../ann'"),
     ],
 )
-def test_names_that_are_none_stop_a_notebook_at_once(notebook, values, words, tmp_path):
-    assert re.search(words, stopped(notebook, values, tmp_path))
+def test_names_that_are_none_stop_a_notebook_at_once(notebook, values, words):
+    assert re.search(words, stopped_here(notebook, values))

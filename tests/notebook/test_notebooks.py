@@ -16,7 +16,16 @@ from helpers.core import paths
 from helpers.core.errors import RefusedInput
 from helpers.notebook.execution import execute_notebook
 from helpers.runs.run_folder import open_run
-from tests.support.shipped_notebooks import CONVERT, INFER, ROOT, parameters_cells, pictures, printed, set_parameters
+from tests.support.shipped_notebooks import (
+    CONVERT,
+    INFER,
+    ROOT,
+    parameters_cells,
+    pictures,
+    printed,
+    run_here,
+    set_parameters,
+)
 
 PLANTED = "DOE_JOHN_1961"
 PROMPTS = ("Please segment the blood vessels.", "Segment the vessels, please.")
@@ -81,7 +90,6 @@ def runs(tmp_path_factory) -> Runs:
     project = f"test-{uuid.uuid4().hex[:8]}"
     folder = ROOT / "outputs" / project
     infer = {"project": project, "data": str(data), "prompts": list(PROMPTS), "ensemble": "prompts"}
-    again = folder / "notebooks" / "again.ipynb"
     executed = {}
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv(paths.ROOT_VARIABLE, raising=False)
@@ -95,9 +103,8 @@ def runs(tmp_path_factory) -> Runs:
             executed[f"lab {INFER.stem}"] = run_as_lab(INFER, {**infer, "name": "b"})
             before = files(folder / "predict/a", ".")
             with pytest.raises(RefusedInput, match=r"threshold: the run has 0\.5, asked for was 0\.3"):
-                execute_notebook(INFER, again, {**infer, "name": "a", "threshold": 0.3}, TIMEOUT_S)
+                run_here(INFER, {**infer, "name": "a", "threshold": 0.3})
             assert files(folder / "predict/a", ".") == before, "a run that is done was touched"
-            assert again.with_name("again.failed.ipynb").is_file(), "looked through by nothing_names_an_image"
             (model,) = (folder / "convert").iterdir()
             yield Runs(project, executed, model, (folder / "predict/a", folder / "predict/b"))
         finally:

@@ -55,7 +55,7 @@ def test_keys_leave_text_fields_alone_and_the_list_names_them_all(opened):
 @pytest.mark.slow
 def test_every_key_and_slider_does_something(opened):
     opened.page.fill("[data-control=reviewer]", "ann")
-    try_all(opened.page)
+    try_all(opened.page, pause_ms=20)  # nothing is asked of a kernel
 
 
 def test_zoom_and_pan_are_the_same_in_all_panels(opened):

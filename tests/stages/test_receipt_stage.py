@@ -54,13 +54,23 @@ def receipt(tmp_path, frames):
     return write
 
 
+@pytest.fixture(scope="module")
+def own_receipt(tmp_path_factory, fixture_folder, frames) -> Path:
+    """The receipt of the fixture's model, of two of the three frames; to be read only."""
+    images = [Image.open(path) for path in sorted(frames.glob("*.png"))[1:]]
+    path = tmp_path_factory.mktemp("own") / "receipt.npz"
+    model, tokenizer = stand_in(fixture_folder)
+    write_receipt(model, path, tokenizer, frames=images)
+    return path
+
+
 def checked(folder: Path, receipt: Path, frames: Path) -> ReceiptVerdict:
     return check_against_receipt(folder, receipt, Opening(frames), "cpu")
 
 
-def test_the_right_model(folder, receipt, frames):
+def test_the_right_model(folder, own_receipt, frames):
     before = read_record(folder).values
-    verdict = checked(folder, receipt(*stand_in(folder)), frames)
+    verdict = checked(folder, own_receipt, frames)
     assert verdict.outcome is Outcome.SAME and list(verdict.frames) == [1, 2]
     assert verdict.seg_difference == 0.0 and verdict.mask_pixels == (0, 2 * 64 * 64)
     said = verdict.to_text()
@@ -137,15 +147,14 @@ def test_a_receipt_in_bfloat16(tmp_path, receipt, frames, stored):
 
 
 def test_a_frame_whose_size_is_stated_otherwise_is_refused_before_the_model_is_loaded(
-    folder, receipt, frames, monkeypatch
+    folder, own_receipt, frames, monkeypatch
 ):
-    path = receipt(*stand_in(folder))
-    whole = read_receipt(path)
+    whole = read_receipt(own_receipt)
     other = replace(whole, frames=(whole.frames[0], replace(whole.frames[1], width=32, height=128)))
     monkeypatch.setattr(receipt_stage, "read_receipt", lambda given: other)
     monkeypatch.setattr(receipt_stage, "load_model", lambda *given: pytest.fail("a model was loaded"))
     with pytest.raises(RefusedInput, match="calls its frame 2 32 x 128 pixels, and it has 64 x 64"):
-        checked(folder, path, frames)
+        checked(folder, own_receipt, frames)
 
 
 def test_tensors_alone_are_not_enough(folder, receipt, frames):
@@ -154,8 +163,8 @@ def test_tensors_alone_are_not_enough(folder, receipt, frames):
     assert "no [SEG] was" in verdict.to_text()
 
 
-def test_frames_are_known_by_their_pixels(tmp_path, folder, receipt, frames):
-    path = receipt(*stand_in(folder))
+def test_frames_are_known_by_their_pixels(tmp_path, folder, own_receipt, frames):
+    path = own_receipt
     with pytest.raises(UsageProblem, match="data: expected the images that the receipt was made of, 2 frames"):
         check_against_receipt(folder, path, device="cpu")
     (tmp_path / "other").mkdir()
@@ -178,8 +187,8 @@ def test_a_frame_that_the_receipt_has_twice_is_compared_twice(folder, receipt, f
     assert verdict.outcome is Outcome.SAME and list(verdict.frames) == [1, 2]
 
 
-def test_answers_are_called_equal_only_where_their_ids_are_known(folder, receipt, frames):
-    verdict = checked(folder, receipt(*stand_in(folder)), frames)
+def test_answers_are_called_equal_only_where_their_ids_are_known(folder, own_receipt, frames):
+    verdict = checked(folder, own_receipt, frames)
     one, other = verdict.receipt.frames
     for answers, said in (
         (([], []), "ids of prompts are equal; the receipt holds none of answers"),
@@ -189,20 +198,18 @@ def test_answers_are_called_equal_only_where_their_ids_are_known(folder, receipt
         assert said in replace(verdict, receipt=replace(verdict.receipt, frames=held)).to_text()
 
 
-def test_a_verdict_that_cannot_be_kept_is_told(folder, receipt, frames, monkeypatch):
+def test_a_verdict_that_cannot_be_kept_is_told(folder, own_receipt, frames, monkeypatch):
     def refuse(*given):
         raise OSError(errno.EROFS, "Read-only file system")
 
-    path = receipt(*stand_in(folder))
     monkeypatch.setattr(receipt_stage, "keep_check", refuse)
-    verdict = checked(folder, path, frames)
+    verdict = checked(folder, own_receipt, frames)
     assert verdict.outcome is Outcome.SAME and "official_check" not in read_record(folder).values
     said = "conversion.json cannot be written (Read-only file system): runs of this folder will not say so"
     assert said in verdict.to_text()
 
 
-def test_memory_is_asked_for_before_images_are_read(folder, receipt, frames, monkeypatch):
-    path = receipt(*stand_in(folder))
+def test_memory_is_asked_for_before_images_are_read(folder, own_receipt, frames, monkeypatch):
     monkeypatch.setattr(receipt_stage, "read_frame", lambda *given: pytest.fail("an image was read"))
 
     def refuse(*given):
@@ -210,7 +217,7 @@ def test_memory_is_asked_for_before_images_are_read(folder, receipt, frames, mon
 
     monkeypatch.setattr(receipt_stage, "check_memory", refuse)
     with pytest.raises(UsageProblem, match="too little"):
-        checked(folder, path, frames)
+        checked(folder, own_receipt, frames)
 
 
 def test_a_check_of_another_model_does_not_count(folder):
@@ -287,7 +294,7 @@ def test_a_qwen_model_in_bfloat16_is_the_official_export(shared, tmp_path, famil
 
 
 @pytest.mark.golden
-@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("dtype", ["float32", pytest.param("bfloat16", marks=pytest.mark.endurance)])
 def test_the_normalised_state_of_qwen3vl_breaks_at_seg(shared, tmp_path, dtype):
     image = shared / "golden/tiny_qwen2/inputs/img_c_300x420.png"
     model, tokenizer = official_export(shared, "tiny_qwen3vl", tmp_path / "model", dtype)
@@ -300,7 +307,7 @@ def test_the_normalised_state_of_qwen3vl_breaks_at_seg(shared, tmp_path, dtype):
     assert found.seam is Seam.SEG and "frame 1 parts at the language model, its state at [SEG]" in verdict.to_text()
 
 
-def test_runs_and_evaluations_say_what_was_found(tmp_path, folder, receipt, frames, material):
+def test_runs_and_evaluations_say_what_was_found(tmp_path, folder, own_receipt, frames, material):
     def text():
         run = predict(folder, material / "demo-data", tmp_path / "run", device="cpu", limit=2)
         scores = evaluate(run, material / "demo-data", tmp_path / "scores", processes=1, draws=10)
@@ -308,7 +315,7 @@ def test_runs_and_evaluations_say_what_was_found(tmp_path, folder, receipt, fram
 
     before, said = text()
     assert said == "* run: checked against official code: not checked."
-    checked(folder, receipt(*stand_in(folder)), frames)
+    checked(folder, own_receipt, frames)
     parts = {path: path.stat().st_mtime_ns for path in (tmp_path / "run/parts").iterdir()}
     after, said = text()
     assert said.startswith("* run: checked against official code: yes (receipt of 20") and "2 frames" in said

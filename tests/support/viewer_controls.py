@@ -17,16 +17,48 @@ _PANELS = {f"Shift+{digit}" for digit in range(1, 10)}
 _AFTER = {"?", "x", "E", "y", "b", "G", "Enter", *_PANELS}  # what stays switched on, whatever comes next
 _SLIDERS = {"width": "c", "divide": "s"}  # what makes a slider count
 
+# A number for the pixels of a canvas, which changes with each of them; to write them as a PNG takes ten times as long.
+_NUMBERED = """const numbered = (canvas) => {
+    const { width, height } = canvas;
+    if (!width || !height) return "nothing";
+    const copy = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
+    copy.drawImage(canvas, 0, 0);
+    let number = 2166136261;
+    for (const pixel of new Uint32Array(copy.getImageData(0, 0, width, height).data.buffer)) {
+        number = Math.imul(number ^ pixel, 16777619);
+    }
+    return `${width} ${height} ${number}`;
+};"""
 # All that a reader sees: texts, what is chosen, where the keys go, and the pictures.
-_SEEN = """() => {
+_SEEN = f"""() => {{
+    {_NUMBERED}
     const root = document.querySelector(".vesselkit-review"), all = (what) => Array.from(root.querySelectorAll(what));
     return [
         root.innerText, document.activeElement.outerHTML.slice(0, 200),
-        ...all("input").map((one) => `${one.value} ${one.checked}`), ...all("button").map((one) => one.ariaPressed),
-        ...all("canvas").map((one) => one.toDataURL()),
+        ...all("input").map((one) => `${{one.value}} ${{one.checked}}`), ...all("button").map((one) => one.ariaPressed),
+        ...all("canvas").map(numbered),
     ].join("|");
+}}"""
+PICTURES = f"""() => {{
+    {_NUMBERED}
+    return Array.from(document.querySelectorAll('.vesselkit-review canvas'), numbered).join();
+}}"""
+_AT_REST = f"""async ([pause, patience]) => {{
+    const seen = {_SEEN}, end = Date.now() + patience;
+    for (let last = null, now = seen(); now !== last; last = now, now = seen()) {{
+        if (Date.now() > end) return false;
+        await new Promise((done) => setTimeout(done, pause));
+    }}
+    return true;
+}}"""
+_CHANGED = """async ([before, patience]) => {
+    const seen = %s, end = Date.now() + patience;
+    while (seen() === before) {
+        if (Date.now() > end) return false;
+        await new Promise((done) => setTimeout(done, 15));
+    }
+    return true;
 }"""
-PICTURES = "() => Array.from(document.querySelectorAll('.vesselkit-review canvas'), (one) => one.toDataURL()).join()"
 
 
 def all_keys() -> list[str]:
@@ -34,34 +66,35 @@ def all_keys() -> list[str]:
     return [key for row in _ROW.findall(viewer_module()) for key in json.loads(f"[{row}]")]
 
 
-def try_all(page) -> None:
+def try_all(page, pause_ms: int = 100) -> None:
     """Press each key and move each slider, and see that it does something.
 
     Args:
         page: a page with the run of `tests.support.review_runs`, in the order of its case ids, and a reviewer.
+        pause_ms: how long nothing may change on a screen that is at rest; a kernel answers within the default.
     """
     page.evaluate(TELL_WHAT_IS_DRAWN)
     keys = all_keys()
     assert len(keys) > 40
     for key in keys:
-        _begin(page, _BEFORE.get(key, "").split())
+        _begin(page, _BEFORE.get(key, "").split(), pause_ms)
         before = page.evaluate(_SEEN)
         parts = ["Shift", f"Digit{key[-1]}"] if key in _PANELS else [key]
         for part in parts:
             page.keyboard.down(part)
-        _wait(page, f"before => ({_SEEN})() !== before", before, f"key {key!r}")
+        _wait(page, _SEEN, before, f"key {key!r}")
         for part in reversed(parts):
             page.keyboard.up(part)
         if key in _AFTER:
             page.keyboard.press("+".join(parts))
     for name in page.eval_on_selector_all("[type=range]", "found => found.map((one) => one.dataset.control)"):
-        _begin(page, _SLIDERS.get(name, "").split())
+        _begin(page, _SLIDERS.get(name, "").split(), pause_ms)
         before = page.evaluate(PICTURES)
         page.focus(f"[data-control={name}]")
         page.keyboard.press("End")
         if name == "window":  # it starts there
             page.keyboard.press("Home")
-        _wait(page, f"before => ({PICTURES})() !== before", before, f"slider {name}")
+        _wait(page, PICTURES, before, f"slider {name}")
 
 
 def wait_until_drawn(page) -> None:
@@ -70,7 +103,7 @@ def wait_until_drawn(page) -> None:
     page.wait_for_function(drawn, timeout=PATIENCE_S * 1000)
 
 
-def _begin(page, keys) -> None:
+def _begin(page, keys, pause_ms) -> None:
     """Back to one case and the settings of the start, then these keys."""
     end = time.monotonic() + PATIENCE_S
     while not _is_shown(page, SEVERAL):
@@ -78,7 +111,7 @@ def _begin(page, keys) -> None:
         assert time.monotonic() < end, f"{SEVERAL}: never drawn"
     for key in ("q", "0", *keys):
         page.keyboard.press(key)
-        _rest(page)
+        _rest(page, pause_ms)
 
 
 def _is_shown(page, case_id) -> bool:
@@ -102,16 +135,10 @@ def _is_shown(page, case_id) -> bool:
     return True
 
 
-def _rest(page) -> None:
+def _rest(page, pause_ms) -> None:
     """Until nothing moves on the screen any more, such as what a kernel was asked to keep."""
-    seen, end = None, time.monotonic() + PATIENCE_S
-    while seen != (seen := page.evaluate(_SEEN)):
-        assert time.monotonic() < end, "the screen does not come to rest"
-        page.wait_for_timeout(100)
+    assert page.evaluate(_AT_REST, [pause_ms, PATIENCE_S * 1000]), "the screen does not come to rest"
 
 
-def _wait(page, reached, value, what) -> None:
-    end = time.monotonic() + PATIENCE_S
-    while not page.evaluate(reached, value):
-        assert time.monotonic() < end, f"{what}: nothing changed on the screen"
-        page.wait_for_timeout(30)
+def _wait(page, seen, before, what) -> None:
+    assert page.evaluate(_CHANGED % seen, [before, PATIENCE_S * 1000]), f"{what}: nothing changed on the screen"

@@ -28,9 +28,8 @@ from helpers.checkpoints.convert.embeddings import decide_tie, find_stored, requ
 from helpers.checkpoints.convert.model_card import card_text
 from helpers.checkpoints.convert.model_config import (
     attention_heads,
-    native_config,
+    native_model,
     require_fields,
-    target_shapes,
     ties_head,
 )
 from helpers.checkpoints.convert.plan import ConversionPlan, Fate, SourceRole
@@ -134,7 +133,7 @@ def plan_conversion(
     rows, row_notes = require_embeddings(sources, stored, tokenizer)
     require_trained_beside(sources)
     tied, notes = decide_tie(sources, ties_head(official), stored, weights, sources.family.ties_head)
-    config = native_config(
+    config, targets = native_model(
         official,
         sources.folder / "config.json",
         sources.sam2_sizes.to_dict(),
@@ -148,7 +147,7 @@ def plan_conversion(
     require_own_pixels(sources.folder, config)
     plan = make_plan(
         shapes,
-        target_shapes(config),
+        targets,
         native=sources.native,
         scales=sources.scales,
         tied=tied,
@@ -196,9 +195,8 @@ def require_pretrained(sources: Sources, plan: ConversionPlan) -> None:
 
 def write_code_and_config(folder: Path, config: Sa2VAConfig) -> None:
     """Copy the model's code files beside the weights and write config.json, which names them."""
-    with torch.device("meta"):
-        model = Sa2VAModel(config)
-    for described in (config, model):
+    # Of the model its class alone is looked at; to build one of a published size takes seconds.
+    for described in (config, Sa2VAModel.__new__(Sa2VAModel)):
         custom_object_save(described, folder, config=config)  # type: ignore[arg-type]  # a dict, it says; it takes this
     config.auto_map["AutoModelForCausalLM"] = config.auto_map["AutoModel"]
     config.custom_pipelines = copy.deepcopy(PIPELINES)  # transformers puts classes in

@@ -60,7 +60,7 @@ def ties_head(config: Mapping) -> bool:
     return bool(language_config(config).get("tie_word_embeddings", False) or config.get("tie_word_embeddings", False))
 
 
-def native_config(
+def native_model(
     official: Mapping,
     origin: Path,
     sam2: str | Mapping,
@@ -70,8 +70,8 @@ def native_config(
     tied: bool,
     dtype: str,
     rows: int | None = None,
-) -> Sa2VAConfig:
-    """The configuration of the export.
+) -> tuple[Sa2VAConfig, dict[str, tuple[int, ...]]]:
+    """The configuration of the export, and the tensors of its model, see `target_shapes`.
 
     Args:
         official: a parsed config.json of a base, of an official Sa2VA, or a native one.
@@ -132,13 +132,19 @@ def native_config(
     }
     try:
         config = Sa2VAConfig(vision_config=vision, text_config=text, **common)
-        target_shapes(config)  # an unknown activation or rotary type shows only when the modules are made
+        return config, target_shapes(
+            config
+        )  # an unknown activation or rotary type shows only when the modules are made
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise RefusedInput(
             f"{origin}: transformers cannot build this model ({type(error).__name__}: {error}); use the config of the "
             f"{facts.title} folder that the run started from, unchanged"
         ) from error
-    return config
+
+
+def native_config(*given: Any, **options: Any) -> Sa2VAConfig:
+    """The configuration alone, see `native_model`."""
+    return native_model(*given, **options)[0]
 
 
 def target_shapes(config: Sa2VAConfig) -> dict[str, tuple[int, ...]]:

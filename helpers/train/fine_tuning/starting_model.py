@@ -12,7 +12,7 @@ from transformers import AutoTokenizer
 
 from helpers.checkpoints.convert.common_names import is_internlm2
 from helpers.checkpoints.convert.conversion_settings import Setting, check_template, read_sam2_sizes
-from helpers.checkpoints.convert.model_config import native_config, require_fields, target_shapes, ties_head
+from helpers.checkpoints.convert.model_config import native_model, require_fields, ties_head
 from helpers.checkpoints.convert.plan import EMBEDDINGS, LM_HEAD, SourceRole
 from helpers.checkpoints.convert.planning import make_plan
 from helpers.checkpoints.convert.tokenizer_files import write_tokenizer
@@ -72,12 +72,12 @@ def from_bases(
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
     tied = ties_head(official)
     sizes = read_sam2_sizes(sam2_config).to_dict()
-    config = native_config(official, origin, sizes, template, special_tokens, facts, tied, "float32")
+    config, native = native_model(official, origin, sizes, template, special_tokens, facts, tied, "float32")
     shapes = {role: {name: tensor.shape for name, tensor in source.tensors.items()} for role, source in sources.items()}
     rows = _embedding_rows(sources[SourceRole.BASE])
     targets = {
         name: (rows, *shape[1:]) if name in (EMBEDDINGS, LM_HEAD) else shape
-        for name, shape in target_shapes(config).items()
+        for name, shape in native.items()
         if not name.startswith(_NEW)
     }
     plan = make_plan(shapes, targets, tied=tied)

@@ -36,8 +36,14 @@ def golden_model(shared, tmp_path_factory):
     return load_model(folder, "cpu", "float32")
 
 
+# Of each kind one: two masks, regions, words before, words alone.
+KINDS = ("img_b_seg2", "img_b_vp", "img_a_past", "text_only")
+
+
 @pytest.mark.golden
-@pytest.mark.parametrize("name", IMAGE_CASES)
+@pytest.mark.parametrize(
+    "name", [name if name in KINDS else pytest.param(name, marks=pytest.mark.endurance) for name in IMAGE_CASES]
+)
 def test_one_pass_gives_the_recorded_ids_and_masks(shared, golden_model, monkeypatch, name):
     model, tokenizer = golden_model
     case = load_case(shared, name)
