@@ -22,7 +22,7 @@ from .image_file import (
     size_reason,
     upright,
 )
-from .image_mode import bit_depth_for, is_deep_grey, scale_grey
+from .image_mode import bit_depth_for, is_deep_grey, require_opaque, scale_grey
 from .image_stacks import PLANES_REASON, is_in_planes, planes_differ
 
 _ORIENTATION = ExifTags.Base.Orientation
@@ -143,6 +143,7 @@ def _of_opened(image: ImageFile.ImageFile) -> tuple[Image.Image, int | None]:
     orientation = image.getexif().get(_ORIENTATION)
     if depth is None:
         return image, orientation
+    require_opaque(image)  # the values alone no longer tell
     values = grey_values(image, depth)
     white = depth.full_scale or _remarked_white(values, depth)
     return (image if white is None else Image.fromarray(scale_grey(values, white))), orientation

@@ -18,6 +18,7 @@ BIT_DEPTHS = (8, 10, 12, 14, 16)
 
 _DEEP_GREY_MODES = frozenset({"I", "I;16", "I;16B", "I;16L", "I;16N", "F"})
 _ALPHA_MODES = frozenset({"RGBA", "LA", "PA", "RGBa", "La"})
+_OPAQUE = 255
 
 
 def bit_depth_for(maximum: int) -> int:
@@ -66,17 +67,47 @@ def is_deep_grey(image: Image.Image) -> bool:
 def to_rgb(image: Image.Image, full_scale: int | None = None) -> Image.Image:
     """Return `image` (any Pillow mode, W x H) as mode RGB, uint8, of the same size.
 
-    Grey of 8 bits is repeated in the three channels, unchanged; deeper grey goes through `scale_grey`. Transparency
-    is composited on black, the background of an angiogram; where it is opaque everywhere the colours stay as they are.
-    Raises ValueError for what `scale_grey` refuses and for an image that is transparent everywhere, which holds nothing
-    to look at.
+    Grey of 8 bits is repeated in the three channels, unchanged; deeper grey goes through `scale_grey`.
+    Raises ValueError for what `scale_grey` and `require_opaque` refuse.
     """
+    require_opaque(image)
     if is_deep_grey(image):
         return Image.fromarray(scale_grey(np.asarray(image), full_scale)).convert("RGB")
-    if image.mode in _ALPHA_MODES or "transparency" in image.info:
-        straight = image.convert("LA") if image.mode == "La" else image  # Pillow knows no direct step from La
-        return _on_black(straight.convert("RGBA"))
+    if has_alpha(image):
+        return _straight(image).convert("RGB")
     return image if image.mode == "RGB" else image.convert("RGB")
+
+
+def has_alpha(image: Image.Image) -> bool:
+    """Whether `image` can have transparent pixels: a channel for it, or a colour or palette entry that is clear."""
+    return image.mode in _ALPHA_MODES or "transparency" in image.info
+
+
+def require_opaque(image: Image.Image) -> None:
+    """Raise ValueError where what `image` shows depends on the ground behind its transparent pixels.
+
+    Such pixels are accepted where they are black in an image of several colours: dropped alpha and a black ground give
+    the same picture then.
+    """
+    if not has_alpha(image):
+        return
+    if is_deep_grey(image):
+        colours = np.asarray(image)[..., None]
+        is_hidden = colours[..., 0] == image.info["transparency"]
+    else:
+        pixels = np.asarray(_straight(image))
+        colours, is_hidden = pixels[..., :3], pixels[..., 3] < _OPAQUE
+    if is_hidden.any() and (colours[is_hidden].any() or not colours.any()):
+        raise ValueError(
+            f"{is_hidden.sum()} of {is_hidden.size} pixels are transparent, so that the picture depends on the ground "
+            "behind it. Save the image without transparency, on the ground that it was drawn for"
+        )
+
+
+def _straight(image: Image.Image) -> Image.Image:
+    """An image that may be transparent as RGBA, its colours not multiplied by alpha."""
+    # Pillow knows no direct step from La.
+    return (image.convert("LA") if image.mode == "La" else image).convert("RGBA")
 
 
 # From this share of all pixels on, what they hold is the image: the rest is no picture of vessels.
@@ -124,13 +155,3 @@ def _shows_nothing(rgb: Image.Image) -> bool:
 
 def _warn(text: str) -> None:
     warnings.warn(f"image: {text}", stacklevel=3)
-
-
-def _on_black(image: Image.Image) -> Image.Image:
-    """Composite an RGBA image on black."""
-    alpha = image.getchannel("A")
-    if alpha.getextrema() == (0, 0):
-        raise ValueError("every pixel of the image is transparent. Save it without its alpha channel")
-    background = Image.new("RGB", image.size)
-    background.paste(image.convert("RGB"), mask=alpha)
-    return background

@@ -17,7 +17,7 @@ from helpers.data.frames.image_reading import image_depth
 from helpers.data.frames.set_depth import common_depth
 from helpers.model.given_image import one_picture
 from helpers.model.image_file import size_reason
-from helpers.model.image_mode import is_deep_grey, scale_grey, to_rgb
+from helpers.model.image_mode import is_deep_grey, require_opaque, scale_grey, to_rgb
 from helpers.prediction.batch_size import automatic_batch_size, device_of
 from helpers.prediction.engine.case_result import Failure, Thresholding, failure_of, frame_facts
 from helpers.prediction.engine.case_writer import full_map, results_of
@@ -168,6 +168,8 @@ class _Reader:
         picture = None if is_deep else one_picture(given)
         if picture is not None and not is_deep_grey(picture):
             return picture
+        if picture is not None:
+            require_opaque(picture)
         values = np.asarray(given if picture is None else picture)
         if self._bits is None:
             raise ValueError(

@@ -64,6 +64,11 @@ FILES = {
     "1.bmp": Image.fromarray(GREY > 150),
     "RGB.webp": Image.fromarray(COLOUR),
     "RGBA.webp": faded("RGBA"),
+    "opaque-RGBA.webp": Image.fromarray(COLOUR).convert("RGBA"),
+    "opaque-RGBA.png": Image.fromarray(COLOUR).convert("RGBA"),
+    "opaque-LA.png": Image.fromarray(GREY).convert("LA"),
+    "opaque-RGBA.tif": Image.fromarray(COLOUR).convert("RGBA"),
+    "opaque-P.png": palette(200),
     "L.pgm": Image.fromarray(GREY),
     "1.pbm": Image.fromarray(GREY > 150),
     "I16.pgm": Image.fromarray(DEEP),
@@ -107,6 +112,7 @@ def write_all(folder: Path) -> list[Path]:
     (folder / "maxval.pgm").write_bytes(b"P5 12 10 4095\n" + (DEEP // 4).astype(">u2").tobytes())
     (folder / "two.pgm").write_bytes((b"P5 12 10 255\n" + GREY.tobytes()) * 2)
     (folder / "bits.jp2").write_bytes(jpeg_2000_bytes(DEEP // 4, 12))
+    Image.fromarray(DEEP).save(folder / "clear-grey-deep.png", transparency=int(DEEP[3, 3]))
     (folder / "colour-16.png").write_bytes(deep_colour_png())
     (folder / "cut.png").write_bytes((folder / "L.png").read_bytes()[:45])
     (folder / "text.png").write_text("not a picture")
@@ -147,7 +153,8 @@ def test_a_path_has_the_pixels_of_the_kit_or_is_refused_as_there(files):
     assert wrong == []
     assert by_the_model(str(files[0])) is not None
     assert sorted(name for name, pixels in expected.items() if pixels is None) == sorted(
-        ["F-negative.tif", "colour-16.png", "cut.png", "empty.png", "imagej.tif", "inverted.tif", "planes.tif",
+        ["F-negative.tif", "LA.png", "P-transparent.gif", "P-transparent.png", "RGBA.png", "RGBA.tif", "RGBA.webp",
+         "clear-grey-deep.png", "colour-16.png", "cut.png", "empty.png", "imagej.tif", "inverted.tif", "planes.tif",
          "text.png", "two.pgm", "volume.tif", *(f"stack.{suffix}" for suffix in ("gif", "png", "tiff", "webp"))]
     )  # fmt: skip
 

@@ -26,7 +26,7 @@ from helpers.model.image_file import (
     size_reason,
     upright,
 )
-from helpers.model.image_mode import bit_depth_for, scale_grey, to_rgb
+from helpers.model.image_mode import bit_depth_for, require_opaque, scale_grey, to_rgb
 from helpers.model.image_stacks import PLANES_REASON, is_in_planes, planes_differ
 
 __all__ = [
@@ -195,6 +195,7 @@ def open_unpacked(path: Path) -> IO[bytes]:
 
 def _to_rgb(path: Path, image: Image.Image, depth: Depth | None, bits: int | None) -> Image.Image:
     try:
+        require_opaque(image)
         if depth is not None and depth.full_scale is not None:
             frame = _scaled(grey_values(image, depth), depth.full_scale)
         elif depth is not None and bits is not None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from PIL import Image
 
 from helpers.core.extras import needed
-from helpers.data.frames.image_reading import MAX_PIXELS, BadSize, UnreadableImage
+from helpers.data.frames.image_reading import MAX_PIXELS, BadSize, UnreadableImage, to_rgb
 
 if TYPE_CHECKING:
     import av
@@ -105,7 +105,13 @@ class _Decoder:
         with self._lock:
             frame = self._frame(index, max_pixels)
             # Within the lock: a frame keeps one converter, and two threads in it wait for each other for ever.
-            return Image.fromarray(frame.to_ndarray(format="rgb24")), frame.rotation
+            if not _may_be_transparent(frame):
+                return Image.fromarray(frame.to_ndarray(format="rgb24")), frame.rotation
+            pixels = frame.to_ndarray(format="rgba")
+        try:
+            return to_rgb(Image.fromarray(pixels)), frame.rotation
+        except ValueError as error:
+            raise UnreadableImage(self._path, str(error)) from error
 
     def _frame(self, index: int, max_pixels: int) -> "av.VideoFrame":
         for position, frame in self._recent:
@@ -178,6 +184,10 @@ def _open(path: Path, max_pixels: int) -> "av.container.InputContainer":
     if stream.codec_context is None:
         container.close()
         raise UnreadableImage(path, "no decoder for this kind of video. Export it as H.264 or MPEG-4")
+    if ("alpha_mode", "1") in ((name.lower(), value) for name, value in stream.metadata.items()):
+        container.close()
+        reason = "the video has a layer of transparency, which decoders leave out unread. Export it without that layer"
+        raise UnreadableImage(path, reason)
     width, height = stream.width, stream.height
     if width * height > max_pixels:
         container.close()
@@ -186,6 +196,11 @@ def _open(path: Path, max_pixels: int) -> "av.container.InputContainer":
     # Without this, decoders paint over damage and call the result a frame.
     stream.codec_context.options = {"err_detect": "explode", "max_pixels": str(max_pixels)}
     return container
+
+
+def _may_be_transparent(frame: "av.VideoFrame") -> bool:
+    """Whether the pixels of a decoded frame state how opaque they are."""
+    return frame.format.name == "pal8" or any(component.is_alpha for component in frame.format.components)
 
 
 def _frames(container: "av.container.InputContainer") -> "Iterator[av.VideoFrame]":

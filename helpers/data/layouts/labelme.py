@@ -32,6 +32,7 @@ from helpers.data.layouts.mask_looks import sample
 from helpers.data.truth.ground_truth import BrokenTruth, PolygonTruth, RleTruth, Size, UnionTruth
 from helpers.data.truth.shape_labels import BACKGROUND, IGNORE, LabelledTruth, label_of, united
 from helpers.data.truth.shapes import encode
+from helpers.model.image_mode import require_opaque
 
 _LOOKED_AT = 24  # of the images without annotation
 
@@ -152,6 +153,13 @@ def _shape_truth(shape: dict, number: int, size: Size | None) -> Truth:
     return PolygonTruth((flat,), size, ((str(shape.get("label")), str(shape.get("group_id"))),))
 
 
+def _require_opaque(image: Image.Image) -> None:
+    try:
+        require_opaque(image)
+    except ValueError as error:
+        raise BadPolygons(f"its mask: {error}") from error
+
+
 def _mask_truth(shape: dict, points: list[tuple[float, ...]], size: Size | None) -> Truth:
     """A shape of pixels: a PNG, as text, of what lies between two corner pixels, both within."""
     if size is None:
@@ -170,6 +178,8 @@ def _mask_truth(shape: dict, points: list[tuple[float, ...]], size: Size | None)
                     f"expected its mask to fill {expected[0]}x{expected[1]} pixels between its corners, found "
                     f"{image.width}x{image.height}"
                 )
+            image.load()
+            _require_opaque(image)
             inside = np.asarray(image.convert("L")) > 0
     except (*DECODE_ERRORS, TypeError, ValueError) as error:
         raise error if isinstance(error, BadPolygons) else BadPolygons("its mask is no PNG in base64") from error

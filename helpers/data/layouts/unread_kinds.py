@@ -201,7 +201,8 @@ def _is_geojson(value: Any) -> bool:
 
 
 def _is_coco_results(value: Any) -> bool:
-    return {"image_id", "category_id"} <= _first(value).keys()
+    keys = _first(value).keys()
+    return {"image_id", "category_id"} <= keys or {"segmentation", "category_id"} <= keys
 
 
 def _is_create_ml(value: Any) -> bool:

@@ -36,6 +36,7 @@ from helpers.data.truth.mask_values import (
     said_other,
     shares,
 )
+from helpers.model.image_mode import require_opaque
 
 _FORMATS = ("PNG", "TIFF", "GIF", "BMP", "PPM", "JPEG")
 
@@ -227,7 +228,7 @@ def _decoded(path: Path) -> Plane:
             image.load()
             # Read after load(): for TIFF, Pillow has then applied and removed the tag by itself.
             orientation = image.getexif().get(ExifTags.Base.Orientation)
-            alpha = np.asarray(image.getchannel("A")).min() if "A" in image.getbands() else 255
+            is_clear = _is_clear(image)
             entries = np.asarray(upright(image, orientation)) if image.mode == "P" else None
             shown = upright(image if image.mode in _GREYS else image.convert("RGB"), orientation)
             values = np.asarray(shown)
@@ -236,7 +237,7 @@ def _decoded(path: Path) -> Plane:
             raise UnreadableImage(path, f"too many pixels; at most {MAX_PIXELS:,} are read") from error
         except DECODE_ERRORS as error:
             raise UnreadableImage(path, "it is damaged or cut short. Copy it again from its source") from error
-    if alpha < 255:
+    if is_clear:
         raise UnreadableImage(path, f"expected a mask without transparency, found some. {_AS_GREY}")
     if values.ndim == 2:
         return Plane(values, lossy=lossy)
@@ -248,6 +249,19 @@ def _decoded(path: Path) -> Plane:
     return Plane(codes, {int(code): f"#{code:06x}" for code in distinct}, entries, twins, lossy)
 
 
+def _is_clear(image: Image.Image) -> bool:
+    """Whether pixels of a decoded mask are transparent. A clear palette entry or grey that is black hides nothing."""
+    bands = {band.upper() for band in image.getbands()}
+    if "A" in bands:
+        return np.asarray(image)[..., -1].min() < _OPAQUE
+    try:
+        require_opaque(image)
+    except ValueError:
+        return True
+    return False
+
+
+_OPAQUE = 255
 _COLOUR = re.compile(r"#([0-9a-fA-F]{6})")
 _WHITES = frozenset(map(str, FULL))
 _GREYS = frozenset({"1", "L", "I", "F"}) | {"I;16", "I;16L", "I;16B", "I;16N"}

@@ -38,6 +38,21 @@ _SHOWN_BYTES = re.compile(r"b'[^']*'|b\"[^\"]*\"")
 _AT_ONCE = 256
 
 
+# A shorter code is that of a mask of so few runs that its numbers pass for corners by chance.
+_FEWEST_RUNS = 8
+
+
+def _is_run_length_code(numbers: Sequence[float], width: int | None, height: int | None) -> bool:
+    """Whether the numbers of a polygon are the runs of a mask: whole, none of them 0 but the first, one for each pixel.
+
+    Of a vessel across the image they all lie within it, so that they pass for corners.
+    """
+    if width is None or height is None or len(numbers) < _FEWEST_RUNS:
+        return False
+    whole = all(math.isfinite(number) and number == int(number) for number in numbers)
+    return whole and min(numbers[1:]) > 0 <= numbers[0] and sum(numbers) == width * height
+
+
 def polygon_problems(polygon: Sequence[float], width: int | None, height: int | None) -> tuple[TruthProblem, ...]:
     """What keeps a polygon from being drawn.
 
@@ -47,6 +62,13 @@ def polygon_problems(polygon: Sequence[float], width: int | None, height: int | 
     Returns:
         Such as `has 2 points` or `reaches x=799 on a 512 px wide image`; empty where it is sound.
     """
+    if _is_run_length_code(polygon, width, height):
+        return (
+            TruthProblem(
+                f"is a run-length code in the place of a polygon: its {len(polygon)} numbers add up to the "
+                f"{width}x{height} pixels of the image"
+            ),
+        )
     if len(polygon) % 2:
         return (TruthProblem(f"has {len(polygon)} numbers, which do not make pairs of x and y"),)
     if not all(map(math.isfinite, polygon)):

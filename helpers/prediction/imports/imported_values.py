@@ -16,6 +16,7 @@ from helpers.core.shown_text import counted
 from helpers.core.vocabulary import Meaning
 from helpers.data.frames.image_reading import DECODE_ERRORS, MAX_PIXELS
 from helpers.data.truth.mask_values import NEAR, Found, ValueKind, full_of, judge, shares
+from helpers.model.image_mode import require_opaque
 
 SUFFIXES = (".png", ".npz", ".npy")
 
@@ -160,6 +161,7 @@ def _png(path: Path) -> np.ndarray:
             raise ValueError(f"{image.width}x{image.height} pixels; at most {MAX_PIXELS:,} are read")
         if image.mode == "P":
             raise ValueError("a palette of colours")
+        require_opaque(image)
         values = np.asarray(image)
     if values.ndim == 3:
         if (values[..., :3] != values[..., :1]).any() or values.shape[2] in (2, 4):

@@ -78,14 +78,49 @@ def test_empty_array_is_refused():
         scale_grey(np.zeros((0, 3), np.uint16))
 
 
-def test_opaque_alpha_changes_nothing_and_clear_pixels_are_black():
+def test_opaque_alpha_changes_nothing_and_clear_black_is_black():
     image = Image.new("RGBA", (3, 1), (10, 20, 30, 255))
-    image.putpixel((1, 0), (200, 200, 200, 0))
-    image.putpixel((2, 0), (200, 100, 0, 128))
-    array = np.asarray(to_rgb(image))
-    assert array[0, 0].tolist() == [10, 20, 30]
-    assert array[0, 1].tolist() == [0, 0, 0]
-    assert array[0, 2].tolist() == [100, 50, 0]
+    assert np.asarray(to_rgb(image)).tolist() == [[[10, 20, 30]] * 3]
+    image.putpixel((1, 0), (0, 0, 0, 0))
+    image.putpixel((2, 0), (0, 0, 0, 128))
+    assert np.asarray(to_rgb(image))[0].tolist() == [[10, 20, 30], [0, 0, 0], [0, 0, 0]]
+
+
+@pytest.mark.parametrize("hidden", [(200, 200, 200, 0), (200, 100, 0, 128), (9, 9, 9, 254)])
+@pytest.mark.parametrize("mode", ["RGBA", "RGBa", "LA", "La", "PA"])
+def test_a_picture_that_depends_on_the_ground_behind_it_is_refused(mode, hidden):
+    image = Image.new("RGBA", (3, 1), (90, 90, 90, 255))
+    image.putpixel((1, 0), hidden)
+    if mode in {"RGBa", "La"} and not hidden[3]:
+        return  # multiplied by it, such a pixel is black
+    if mode in {"La", "PA"}:
+        image = image.convert("LA")
+    image = image.convert("P").convert(mode) if mode == "PA" else image.convert(mode)
+    if mode == "PA":
+        image.putalpha(Image.fromarray(np.uint8([[255, hidden[3], 255]])))
+    with pytest.raises(ValueError, match="1 of 3 pixels are transparent, so that the picture depends on the ground"):
+        to_rgb(image)
+
+
+def test_a_picture_drawn_in_the_transparency_alone_is_refused():
+    ink = Image.new("RGBA", (2, 1), (0, 0, 0, 255))
+    ink.putpixel((1, 0), (0, 0, 0, 0))
+    with pytest.raises(ValueError, match="1 of 2 pixels are transparent"):
+        to_rgb(ink)
+
+
+@pytest.mark.parametrize(("mode", "clear", "other"), [("L", 0, 90), ("L", 90, 0), ("I;16", 0, 900), ("I;16", 900, 0)])
+def test_a_grey_that_counts_as_clear(mode, clear, other):
+    image = Image.new(mode, (2, 1), other)
+    image.putpixel((1, 0), clear)
+    image.info["transparency"] = clear
+    if clear == 0:
+        assert reds(to_rgb(image))[1] == 0
+    else:
+        with pytest.raises(ValueError, match="1 of 2 pixels are transparent"):
+            to_rgb(image)
+    image.info["transparency"] = 33
+    assert len(reds(to_rgb(image))) == 2
 
 
 @pytest.mark.parametrize("mode", ["LA", "La", "RGBa"])
@@ -104,9 +139,13 @@ def test_palette_with_and_without_transparency():
     image = Image.new("P", (2, 1))
     image.putpalette([5, 6, 7, 200, 210, 220])
     image.putpixel((1, 0), 1)
+    unused = image.copy()
+    unused.info["transparency"] = 7
     assert np.asarray(to_rgb(image))[0].tolist() == [[5, 6, 7], [200, 210, 220]]
     image.info["transparency"] = 0
-    assert np.asarray(to_rgb(image))[0].tolist() == [[0, 0, 0], [200, 210, 220]]
+    with pytest.raises(ValueError, match="1 of 2 pixels are transparent"):
+        to_rgb(image)
+    assert np.asarray(to_rgb(unused))[0].tolist() == [[5, 6, 7], [200, 210, 220]]
 
 
 def test_one_bit_and_cmyk():

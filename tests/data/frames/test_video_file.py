@@ -33,6 +33,38 @@ def test_colour(tmp_path):
     assert (values(path, 1) == frames[1]).all()
 
 
+@pytest.mark.parametrize("alpha", [255, 254])
+def test_frames_with_transparency(tmp_path, alpha):
+    frames = np.full((2, 32, 48, 4), 90, np.uint8)
+    frames[..., 3] = 255
+    frames[1, 5, 5, 3] = alpha
+    path = tmp_path / "a.mkv"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("ffv1", rate=25)
+        stream.height, stream.width, stream.pix_fmt = 32, 48, "bgra"
+        for values in frames:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(values, format="rgba")))
+        container.mux(stream.encode(None))
+    assert np.asarray(read_video_frame(path, 0))[0, 0].tolist() == [90, 90, 90]
+    if alpha == 255:
+        assert np.asarray(read_video_frame(path, 1))[5, 5].tolist() == [90, 90, 90]
+    else:
+        with pytest.raises(UnreadableImage, match="1 of 1536 pixels are transparent"):
+            read_video_frame(path, 1)
+
+
+def test_a_layer_of_transparency_that_no_decoder_reads_is_refused(tmp_path):
+    path = tmp_path / "a.mkv"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("ffv1", rate=25)
+        stream.height, stream.width, stream.pix_fmt = 32, 48, "gray"
+        stream.metadata["alpha_mode"] = "1"
+        container.mux(stream.encode(av.VideoFrame.from_ndarray(steps(1)[0], format="gray")))
+        container.mux(stream.encode(None))
+    with pytest.raises(UnreadableImage, match="a layer of transparency"):
+        read_video_frame(path, 0)
+
+
 def test_deep_grey_keeps_its_range(tmp_path):
     path = write_video(tmp_path / "a.mkv", steps(52), pixels="gray10le")
     for index in (0, 25, 51):

@@ -1,6 +1,10 @@
 """LabelMe folders."""
 
+import base64
+import io
+
 import pytest
+from PIL import Image
 
 from helpers.core.errors import RefusedInput
 from helpers.data.layouts.detection import read_records
@@ -75,6 +79,21 @@ def test_shapes_other_than_polygons(tmp_path):
     assert reading.records[0].truth.mask(8, 6).sum() == 4
     assert reading.notes == ("skipped, since points and lines have no area: 1 shape",)
     assert "neither a polygon nor a rectangle" in texts(reading.records[1].truth.problems())[0]
+
+
+@pytest.mark.parametrize("alpha", [255, 0])
+def test_a_mask_in_a_picture_with_transparency(tmp_path, alpha):
+    frames(tmp_path, "a.png")
+    picture, content = Image.new("LA", (3, 2), (255, 255)), io.BytesIO()
+    picture.putpixel((1, 1), (255, alpha))
+    picture.save(content, "PNG")
+    drawn = shape([1, 1, 3, 2], shape_type="mask", mask=base64.b64encode(content.getvalue()).decode())
+    write(tmp_path / "a.json", labelme("a.png", drawn))
+    truth = read_records(tmp_path).records[0].truth
+    if alpha:
+        assert truth.mask(8, 6).sum() == 6
+    else:
+        assert "its mask: 1 of 6 pixels are transparent" in texts(truth.problems())[0]
 
 
 def test_an_annotation_for_another_size_is_refused_and_rescaled_on_request(tmp_path):

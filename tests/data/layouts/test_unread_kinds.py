@@ -37,7 +37,10 @@ TEXTS = {
     "Supervisely annotations (JSON)": [json.dumps(SUPERVISELY)],
     "Datumaro annotations (JSON)": [json.dumps(DATUMARO)],
     "GeoJSON shapes": [json.dumps(SHAPES)],
-    "COCO results (JSON)": [json.dumps([{"image_id": 1, "category_id": 1, "segmentation": {}, "score": 0.5}])],
+    "COCO results (JSON)": [
+        json.dumps([{"image_id": 1, "category_id": 1, "segmentation": {}, "score": 0.5}]),
+        json.dumps([{"file_name": "a.png", "category_id": 0, "segmentation": {"size": [4, 4], "counts": "40"}}]),
+    ],
     "CreateML annotations (JSON)": [json.dumps([{"image": "a", "annotations": [{"label": "v", "coordinates": {}}]}])],
 }
 BYTES = {

@@ -137,6 +137,21 @@ def test_a_smeared_mask_is_cut_at_half(tmp_path):
     assert np.array_equal(mask, values > 128) and remarks[0].startswith("mask not binary")
 
 
+@pytest.mark.parametrize(("clear", "is_refused"), [(255, True), (0, False), (7, False)])
+@pytest.mark.parametrize("mode", ["L", "P"])
+def test_a_grey_or_palette_entry_that_counts_as_clear(tmp_path, mode, clear, is_refused):
+    image = Image.fromarray(np.uint8([[0, 255], [255, 0]]))
+    if mode == "P":
+        image = image.convert("P")
+        image.putpalette([level for level in range(256) for _ in range(3)])
+    image.save(tmp_path / "m.png", transparency=clear)
+    if is_refused:
+        with pytest.raises(UnreadableImage, match="transparency"):
+            read_mask(tmp_path / "m.png")
+    else:
+        assert read_mask(tmp_path / "m.png")[0].tolist() == [[False, True], [True, False]]
+
+
 def test_transparency_is_refused(tmp_path):
     with pytest.raises(UnreadableImage, match="transparency"):
         read_mask(save(tmp_path / "m.png", np.uint8([[[255, 255, 255, 0], [255, 255, 255, 255]]])))

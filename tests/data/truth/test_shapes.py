@@ -65,6 +65,20 @@ def test_problems_say_what_is_wrong(polygon, problem):
     assert problem in found[0].text
 
 
+@pytest.mark.parametrize("rows", [slice(20, 24), slice(20, 48)])
+def test_a_run_length_code_is_no_polygon(rows):
+    """The runs of a vessel from side to side all lie within the image, as corners do."""
+    mask = np.zeros((48, 64), bool)
+    mask[rows] = True
+    flat = mask.ravel(order="F")
+    ends = [0, *(np.flatnonzero(flat[1:] != flat[:-1]) + 1), flat.size]
+    runs = np.diff(ends).tolist()
+    assert max(runs) < 48 and len(runs) % 2 == (rows.stop < 48)
+    (found,) = polygon_problems(runs, 64, 48)
+    assert found.text.startswith(f"is a run-length code in the place of a polygon: its {len(runs)} numbers add up to")
+    assert not any("run-length" in one.text for one in polygon_problems(runs[:-1], 64, 48))
+
+
 @given(st.lists(triangles(), min_size=1, max_size=4))
 @settings(max_examples=50, deadline=None)
 def test_several_polygons_are_united(polygons):

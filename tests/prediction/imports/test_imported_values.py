@@ -35,6 +35,9 @@ def test_pngs(tmp_path):
     assert read_values(path).dtype == bool
     Image.fromarray(np.stack([GRID.astype(np.uint8)] * 3, axis=-1)).save(path)
     assert (read_values(path) == GRID).all()
+    Image.fromarray(GRID.astype(np.uint8) * 255).save(path, transparency=255)
+    with pytest.raises(RefusedInput, match="3 of 6 pixels are transparent"):
+        read_values(path)
 
 
 def test_arrays(tmp_path):
