@@ -63,4 +63,5 @@ def _called(
         return Answered(seen.text, seen.logits, seen.is_finite, seen.masks)
     found = model.predict(image, text, past_text, mask_prompts, tokenizer, token_limit, draft, cuda_graphs)
     frames = found.logits[:, None]
-    return Answered(found.text, frames, bool(frames.isfinite().all()), (frames.sigmoid() > 0.5).cpu())
+    finite, masks = frames.isfinite().all(), frames.sigmoid() > 0.5  # both are launched before either is waited for
+    return Answered(found.text, frames, bool(finite), masks.cpu())

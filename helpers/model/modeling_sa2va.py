@@ -291,7 +291,8 @@ class Sa2VAModel(PreTrainedModel):
         video, text, tokenizer = in_order(image, video, text, tokenizer)
         if processor is not None:
             say_once("processor: has no effect, the model prepares its images itself; the tokenizer is what it needs")
-        require_one_device(self)
+        if not cuda_graphs:
+            require_one_device(self)  # else `graphs.around` asks, and only where something has changed
         texts = texts_for(image, text)
         if video is not None and (image is not None or mask_prompts is not None):
             raise ValueError("video: goes with neither image nor mask_prompts; leave them out")

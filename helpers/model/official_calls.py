@@ -113,7 +113,8 @@ def modules_of(model: nn.Module) -> list[nn.Module]:
     """A module and all within it, some twice where it is shared: in a third of the time of `modules`."""
     found = [model]
     for module in found:
-        found += [child for child in module._modules.values() if child is not None]
+        if module._modules:  # most have none
+            found += [child for child in module._modules.values() if child is not None]
     return found
 
 
