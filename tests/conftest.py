@@ -1,7 +1,9 @@
 """Fixtures for all tests, and the rule that golden tests may be skipped only where the goldens are absent."""
 
+import functools
 import gc
 import os
+import sys
 import tempfile
 from pathlib import Path
 
@@ -33,6 +35,7 @@ block()
 leave_out()
 # What is imported and collected stays, so that the search for garbage can pass over it: a tenth of the collection.
 gc.disable()
+gc.set_threshold(20_000, 20)
 # The kit keeps a key of the machine in the user's configuration: tests keep theirs apart.
 _CONFIG = tempfile.TemporaryDirectory(prefix="vesselkit-config-")
 os.environ["XDG_CONFIG_HOME"] = _CONFIG.name
@@ -108,6 +111,8 @@ def pytest_collection_modifyitems(items):
 
 
 def pytest_collection_finish():
+    if (typer := sys.modules.get("typer.main")) is not None:
+        typer.get_command = functools.cache(typer.get_command)  # a process makes the commands once: these all call them
     gc.freeze()
     gc.enable()
 

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from importlib.metadata import version
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from helpers.core.errors import DISK_FULL, RefusedInput, UsageProblem
 from helpers.core.processes import parallel_map
 from helpers.core.progress import track
 from helpers.core.shown_text import counted
+from helpers.core.versions import version
 from helpers.data.cases import Case, ignored_of, scored_pixels
 from helpers.data.dataset import Dataset
 from helpers.data.frames.frame_source import read_frame

@@ -4,13 +4,13 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
-from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from helpers.core.errors import RefusedInput
+from helpers.core.versions import version
 from helpers.data.groups.name_parts import Spellings
 from helpers.metrics.case_scores import CaseScores, CaseScoring
 from helpers.metrics.definitions import BY_METRIC, DEFINITIONS, DISTANCES, METRICS

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from helpers.core.documents import document, parse_document, refuse_damaged
 from helpers.core.errors import RefusedInput
 from helpers.core.parquet import table_of
 from helpers.core.paths import PARTIAL_PREFIX
+from helpers.core.versions import version
 from helpers.core.watermark import new_stamp
 from helpers.data.frames.image_reading import natural_key
 from helpers.runs.case_parts import (

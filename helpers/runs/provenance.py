@@ -4,12 +4,12 @@ import hashlib
 import json
 import platform
 from collections.abc import Iterable, Mapping
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import helpers
 from helpers.core.shown_text import counted
+from helpers.core.versions import version
 from helpers.data.frames.frame import Frame
 from helpers.runs.durable import json_bytes, write_soon
 

@@ -87,7 +87,7 @@ def whole_state(tiny: TinySources) -> State:
 def base_state(tiny: TinySources) -> State:
     """What the two bases hold, under the names of the official export; float32."""
     state = {name: tensor.float() for name, tensor in load_file(tiny.base / "model.safetensors").items()}
-    for name, tensor in torch.load(tiny.sam2, weights_only=True)["model"].items():
+    for name, tensor in tiny.sam2_state().items():
         state[SAM2 + name.replace(".gamma", ".g_weight")] = tensor.float()
     return state
 

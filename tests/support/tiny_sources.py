@@ -1,9 +1,13 @@
 """Copies of the tiny fixture's files that a test may damage."""
 
+import copy
+import hashlib
 import json
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -11,6 +15,8 @@ from safetensors.torch import load_file, save_file
 from helpers.checkpoints.convert import ConversionRequest
 
 FIXTURES = Path(__file__).resolve().parents[1] / "fixtures"
+_READ: dict[bytes, Any] = {}
+_MOST_READ = 12
 
 
 @dataclass(frozen=True)
@@ -42,11 +48,12 @@ class TinySources:
 
     def content(self) -> dict:
         """The checkpoint's meta and state dict; the log history is left out."""
-        from helpers.checkpoints.read.unpickle import load_torch_file
+        stored = _read_once(self.checkpoint, _checkpoint)
+        return {"meta": copy.deepcopy(stored["meta"]), "state_dict": _cloned(stored["state_dict"])}
 
-        stored = load_torch_file(self.checkpoint)
-        state = {name: tensor.clone() for name, tensor in stored["state_dict"].items()}
-        return {"meta": dict(stored["meta"]), "state_dict": state}
+    def sam2_state(self) -> dict[str, torch.Tensor]:
+        """The SAM2 file's tensors."""
+        return _cloned(_read_once(self.sam2, lambda path: torch.load(path, weights_only=True)["model"]))
 
     def edit_base(self, change) -> None:
         """Let `change` edit the base's tensors."""
@@ -64,9 +71,29 @@ class TinySources:
 
     def edit_sam2(self, change) -> None:
         """Let `change` edit the SAM2 file's tensors."""
-        state = {name: tensor.clone() for name, tensor in torch.load(self.sam2, weights_only=True)["model"].items()}
+        state = self.sam2_state()
         change(state)
         torch.save({"model": state}, self.sam2)
+
+
+def _checkpoint(path: Path) -> dict[str, Any]:
+    from helpers.checkpoints.read.unpickle import load_torch_file
+
+    stored = load_torch_file(path)
+    return {"meta": dict(stored["meta"]), "state_dict": _cloned(stored["state_dict"])}  # not pages of the file
+
+
+def _cloned(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {name: tensor.clone() for name, tensor in tensors.items()}
+
+
+def _read_once(path: Path, read: Callable[[Path], Any]) -> Any:
+    """What a file of this content holds, read once: safely, some hundred tensors take a tenth of a second."""
+    key = hashlib.sha256(path.read_bytes()).digest()
+    _READ[key] = _READ.pop(key) if key in _READ else read(path)
+    if len(_READ) > _MOST_READ:
+        del _READ[next(iter(_READ))]
+    return _READ[key]
 
 
 def fixture_sources() -> TinySources:

@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from helpers.core.atomic import write_json_atomic
 from helpers.core.documents import document, read_document
 from helpers.core.errors import RefusedInput
 from helpers.core.shown_text import agreeing, counted
+from helpers.core.versions import version
 
 RECORD_NAME = "conversion.json"
 SCHEMA = "vesselkit.conversion"
