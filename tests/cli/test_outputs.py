@@ -167,7 +167,7 @@ def test_what_is_written_through_a_link_lies_where_it_leads(call, scored):
 
 
 def test_a_file_that_is_written_through_a_link_lies_where_it_leads(call, scored):
-    assert call("evaluate", "--data", "data", "--processes", "1", "--predictions", "run", "--output", "m").code == 0
+    assert call("evaluate", "--data", "data", "--processes", "1", "--predictions", "worse", "--output", "m").code == 0
     (scored / "g.json").symlink_to("e/gate.json")
     (scored / "disk-e/gate.json").touch()
     for _ in range(2):
