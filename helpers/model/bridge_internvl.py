@@ -95,18 +95,18 @@ class InternVLBridge:
     ) -> list[int]:
         if IMAGE_CONTEXT in text:
             raise ValueError(
-                f"text: {IMAGE_CONTEXT} stands for a part of an image; take it out, {IMAGE_PLACEHOLDER} names an image"
+                f"text: {IMAGE_CONTEXT} stands for a part of an image. Take it out: {IMAGE_PLACEHOLDER} names an image"
             )
         named = next((sign for sign in (IMAGE_PLACEHOLDER, IMAGE_CONTEXT) if sign in past_text), None)
         if pictures is None and named is not None:
-            raise ValueError(f"past_text holds an image ({named}), and no image is given; give the same image again")
+            raise ValueError(f"past_text holds an image ({named}), but no image is given. Give the same image again")
         images = None if pictures is None else "\n".join(image_text(1, count) for count in pictures)
         return tokenizer.encode(build_prompt(text, past_text, self._config.instruction, images, region_tokens))
 
     def words(self, model: Any, token_ids: list[int], pictures: Sequence[int]) -> EmbeddedWords:
         words = embed_words(model, token_ids, self._config.token_ids[IMAGE_CONTEXT])
         if words.gaps != tuple(pictures):
-            raise ValueError(f"prompt: {IMAGE_CONTEXT} stands for a part of an image; take it out")
+            raise ValueError(f"prompt: {IMAGE_CONTEXT} stands for a part of an image. Take it out")
         return words
 
     def prompt(self, model: Any, words: EmbeddedWords, visual: VisualTokens) -> torch.Tensor:
@@ -125,7 +125,7 @@ class InternVLBridge:
         """The rows (N, H). `past_text` holds the pictures where there is any; regions stand behind them."""
         if pixels is None:
             if mask_prompts is not None:
-                raise ValueError("mask_prompts: regions need an image, and image is None")
+                raise ValueError("mask_prompts: expected an image that the regions lie in, got None. Give the image")
             ids = self.prompt_ids(tokenizer, text, past_text, None)
             return model.embed_prompt(torch.tensor(ids, device=model.device), None)[0]
         if mask_prompts is None and not past_text:  # words first: afterwards the device is not asked for anything

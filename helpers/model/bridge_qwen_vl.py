@@ -145,11 +145,11 @@ class QwenVLBridge(ABC):
         for name, given in (("text", text), ("past_text", past_text if pictures is None else "")):
             sign = next((sign for sign in (PICTURE_TOKEN, VIDEO_TOKEN) if sign in given), None)
             if sign is not None:
-                raise ValueError(f"{name}: {sign} stands for a part of an image or a video; take it out")
+                raise ValueError(f"{name}: {sign} stands for a part of an image or a video. Take it out")
         if pictures is None:
             if IMAGE_PLACEHOLDER in past_text:
                 raise ValueError(
-                    f"past_text holds an image ({IMAGE_PLACEHOLDER}), and no image is given; give the same image again"
+                    f"past_text holds an image ({IMAGE_PLACEHOLDER}), but no image is given. Give the same image again"
                 )
             asked = past_text + text.replace(IMAGE_PLACEHOLDER, "")
         else:
@@ -160,7 +160,7 @@ class QwenVLBridge(ABC):
     def words(self, model: Any, token_ids: list[int], pictures: Sequence[int]) -> EmbeddedWords:
         words = embed_words(model, token_ids, self._config.token_ids[PICTURE_TOKEN])
         if words.gaps != tuple(pictures):
-            raise ValueError(f"text: {PICTURE_TOKEN} stands for a part of an image; take it out")
+            raise ValueError(f"text: {PICTURE_TOKEN} stands for a part of an image. Take it out")
         return words
 
     def prompt(self, model: Any, words: EmbeddedWords, visual: VisualTokens) -> Prompt:
@@ -190,7 +190,7 @@ class QwenVLBridge(ABC):
     ) -> torch.Tensor | Prompt:
         """As the official models: with pictures neither `past_text` nor regions have an effect, which is said once."""
         if mask_prompts is not None:
-            say_once("mask_prompts: has no effect in this family of models, which knows no regions")
+            say_once("mask_prompts: has no effect, since this family of models knows no regions")
         if pixels is None:
             ids = self.prompt_ids(tokenizer, text, past_text, None)
             return self.words(model, ids, ()).pieces[0]

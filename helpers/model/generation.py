@@ -265,7 +265,7 @@ def checked_limit(config: Sa2VAConfig, tokenizer: Any, token_limit: int | None) 
     strays = {token: tokenizer.convert_tokens_to_ids(token) for token in config.token_ids}
     if strays != dict(config.token_ids):
         raise ValueError(
-            f"tokenizer: its ids {strays} differ from the model's {config.token_ids}; use the folder's own"
+            f"tokenizer: its ids {strays} differ from the model's {config.token_ids}. Use the folder's own"
         )
     limit = config.answer_token_limit if token_limit is None else token_limit
     if limit < 1:

@@ -44,12 +44,12 @@ def require_kind(given: Any, where: str) -> None:
     if isinstance(given, np.ndarray):
         fits = given.ndim == 2 or (given.ndim == 3 and given.shape[2] == 3)
         if given.dtype != np.uint8 or not fits or not given.size:
-            raise ValueError(f"{where}: {_EXPECTED}; got an array {given.dtype} of shape {given.shape}")
+            raise ValueError(f"{where}: {_EXPECTED}, got an array {given.dtype} of shape {given.shape}")
     elif isinstance(given, (str, os.PathLike)):
         if not os.path.isfile(given):
             raise ValueError(f"{where}: {given}: expected an image file, found none. Check the path")
     elif not isinstance(given, Image.Image):
-        raise ValueError(f"{where}: {_EXPECTED}; got {type(given).__name__}")
+        raise ValueError(f"{where}: {_EXPECTED}, got {type(given).__name__}")
 
 
 def one_picture(given: Any, where: str = "image") -> Image.Image:
@@ -116,7 +116,7 @@ def _of_image(image: Image.Image) -> tuple[Image.Image, int | None]:
     orientation = image.getexif().get(_ORIENTATION)
     if is_turned(orientation):
         raise UnfitImage(
-            f"it carries the EXIF orientation {orientation} of its file, and was changed since it was opened, so that "
+            f"it carries the EXIF orientation {orientation} of its file, but was changed since it was opened, so that "
             "it may be turned already. Give it as PIL.Image.open returns it, or PIL.ImageOps.exif_transpose of that"
         )
     return image, None
@@ -164,7 +164,7 @@ def _known_depth(image: ImageFile.ImageFile) -> Depth | None:
     """What a decoded image still says of its depth."""
     if is_deep_grey(image) and image.format in _FORGETFUL:
         raise UnfitImage(
-            f"grey of more than 8 bits in {image.format} was read before it was given, and how deep it is is then "
+            f"grey of more than 8 bits in {image.format} was read before it was given, so that its depth is "
             "unknown. Give it as PIL.Image.open returns it, or give the path"
         )
     return depth_of(image, None)

@@ -30,7 +30,7 @@ def bit_depth_for(maximum: int) -> int:
         if maximum <= 2**bits - 1:
             return bits
     raise ValueError(
-        f"grey values up to {maximum} found; at most 65535 (16 bits) can be scaled. Rescale the image first"
+        f"expected grey values of at most 65535 (16 bits), got values up to {maximum}. Rescale the image first"
     )
 
 
@@ -55,7 +55,7 @@ def scale_grey(values: np.ndarray, full_scale: int | None = None) -> np.ndarray:
     if full_scale is None:
         full_scale = 1 if is_float and highest <= 1.0 else 2 ** bit_depth_for(int(np.ceil(highest))) - 1
     elif highest > full_scale:
-        raise ValueError(f"grey values up to {highest:g} found in an image of 0 to {full_scale}")
+        raise ValueError(f"expected grey values from 0 to {full_scale}, got values up to {highest:g}")
     return np.rint(values.astype(np.float64) * (255.0 / full_scale)).astype(np.uint8)
 
 

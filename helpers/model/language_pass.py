@@ -103,9 +103,9 @@ def told_token(token: int, dtype: torch.dtype) -> int:
     if token != NOT_FINITE:
         return token
     if dtype is torch.float16:
-        why = f"it or the vision tower overflows {dtype}; take dtype bfloat16 or float32"
+        why = f"it or the vision tower overflows {dtype}. Take dtype bfloat16 or float32"
     else:
-        why = f"in {dtype}, so that its weights are damaged; copy or convert the model's folder again"
+        why = f"in {dtype}, so that its weights are damaged. Copy or convert the model's folder again"
     raise ValueError(f"the language model gives values that are not finite: {why}")
 
 

@@ -156,8 +156,8 @@ class Sa2VAModel(PreTrainedModel):
             places = input_ids == self.config.token_ids[IMAGE_CONTEXT]
             if int(places.sum()) != len(visual_tokens):
                 raise ValueError(
-                    f"the prompt holds {int(places.sum())} {IMAGE_CONTEXT} tokens, the image gives "
-                    f"{len(visual_tokens)}; past_text must hold the same image, written out once"
+                    f"prompt: expected {len(visual_tokens)} {IMAGE_CONTEXT} tokens, as the image gives, got "
+                    f"{int(places.sum())}. Give the image that past_text holds, and write it out there once"
                 )
             embeddings = embeddings.clone()
             embeddings[places] = visual_tokens.to(embeddings)
@@ -290,16 +290,16 @@ class Sa2VAModel(PreTrainedModel):
         """
         video, text, tokenizer = in_order(image, video, text, tokenizer)
         if processor is not None:
-            say_once("processor: has no effect, the model prepares its images itself; the tokenizer is what it needs")
+            say_once("processor: has no effect, since the model prepares its images itself. It needs the tokenizer")
         if not cuda_graphs:
             require_one_device(self)  # else `graphs.around` asks, and only where something has changed
         texts = texts_for(image, text)
         if video is not None and (image is not None or mask_prompts is not None):
-            raise ValueError("video: goes with neither image nor mask_prompts; leave them out")
+            raise ValueError("video: expected neither image nor mask_prompts beside it. Leave them out")
         if texts is not None:
             if past_text or mask_prompts is not None:
                 raise ValueError(
-                    "image: a list goes with neither past_text nor mask_prompts; give its images one by one"
+                    "image: expected neither past_text nor mask_prompts beside a list. Give its images one by one"
                 )
             for number, one in enumerate(image, 1):
                 require_kind(one, f"image {number} of {len(image)}")
@@ -328,7 +328,7 @@ class Sa2VAModel(PreTrainedModel):
         )
         if not is_finite:
             raise ValueError(
-                f"the masks hold values that are no numbers: the model overflows {self.dtype}; load it with "
+                f"the masks hold values that are not finite: the model overflows {self.dtype}. Load it with "
                 "dtype=torch.bfloat16 or torch.float32"
             )
         logits = frames.cpu().numpy().astype(np.float32, copy=False)

@@ -32,7 +32,7 @@ def without_flash(settings: dict[str, Any]) -> None:
     """Take `use_flash_attn` out of the arguments of `from_pretrained`, and say that it has no effect."""
     if settings.pop("use_flash_attn", None) is not None:
         say_once(
-            "use_flash_attn: has no effect, attention goes through torch's own kernels; "
+            "use_flash_attn: has no effect, since torch's own kernels compute the attention. "
             "attn_implementation='flash_attention_2' asks for that package"
         )
 
@@ -51,14 +51,15 @@ def in_order(image: Any, video: Any, text: Any, tokenizer: Any) -> tuple[Any, An
     """
     if image is None and isinstance(video, str):
         raise ValueError(
-            f"video: expected a list of images, one a frame; got the text {video!r}. Without an image, name text="
+            f"video: expected a list of images, one a frame, got the text {video!r}. Without an image, name text="
         )
     is_text = isinstance(video, str) or (_is_tokenizer(text) and video is not None)
     if not is_text:
         return video, text, tokenizer
     if text is not None and (tokenizer is not None or not _is_tokenizer(text)):
         raise ValueError(
-            f"text: two values stand in its place, {type(video).__name__} and {type(text).__name__}; name them: {_CALL}"
+            f"text: expected one value in its place, got {type(video).__name__} and {type(text).__name__}. "
+            f"Name them: {_CALL}"
         )
     return None, video, tokenizer if text is None else text
 
@@ -76,7 +77,7 @@ def texts_for(image: Any, text: Any) -> list[str] | None:
     if isinstance(text, (list, tuple)):
         if not several or len(text) != len(image):
             images = len(image) if several else 1
-            raise ValueError(f"text: expected one text, or one for each image; got {len(text)} for {images}")
+            raise ValueError(f"text: expected one text, or one for each image, got {len(text)} for {images}")
         texts = list(text)
     else:
         texts = [text] * len(image) if several else [text]
@@ -104,8 +105,8 @@ def warn_of_float32(folder: Any) -> None:
     weights = [name for name in os.listdir(str(folder)) if name.endswith(".safetensors")]
     stored_bytes = sum(os.path.getsize(os.path.join(str(folder), name)) for name in weights)
     logger.warning(
-        f"loading {stored} weights as float32, {2 * stored_bytes / 1e9:.3g} GB instead of {stored_bytes / 1e9:.3g} GB; "
-        f"pass dtype=torch.{stored} to from_pretrained"
+        f"loading {stored} weights as float32, {2 * stored_bytes / 1e9:.3g} GB instead of {stored_bytes / 1e9:.3g} GB. "
+        f"Pass dtype=torch.{stored} to from_pretrained"
     )
 
 
@@ -124,6 +125,6 @@ def require_one_device(model: nn.Module) -> None:
     devices = sorted(map(str, found))
     if len(devices) > 1:
         raise ValueError(
-            f"the model lies on {', '.join(devices)} and computes on one device only; load it with "
+            f"the model lies on {', '.join(devices)}, but computes on one device only. Load it with "
             "device_map={'': 0}, or without device_map and then .to('cuda')"
         )

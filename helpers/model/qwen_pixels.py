@@ -54,7 +54,7 @@ def fitted_size(height: int, width: int, multiple: int, least: int, most: int) -
     """
     if max(height, width) / min(height, width) > _MOST_ASPECT:
         raise ValueError(
-            f"image: expected sides of at most 1 to {_MOST_ASPECT}, got {width} x {height} pixels; crop it"
+            f"image: expected sides of at most 1 to {_MOST_ASPECT}, got {width} x {height} pixels. Crop it"
         )
     rows, columns = (max(1, round(side / multiple)) * multiple for side in (height, width))
     if rows * columns > most:

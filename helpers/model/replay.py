@@ -186,7 +186,8 @@ class Replayed:
                     for one in pool.together:
                         one.close()
                     logger.warning(
-                        f"CUDA graphs: not for this model, which goes without ({str(error).splitlines()[0]})"
+                        "CUDA graphs: this model cannot be captured and runs without them "
+                        f"({str(error).splitlines()[0]})"
                     )
                     return self._function(*tensors)
             graph, inputs, outputs = self.held[shapes]

@@ -49,7 +49,7 @@ def checked_frames(video: Any) -> list[Image.Image]:
     """The frames of a sequence as RGB, see `one_picture`. Raises ValueError where they are not of one size, or none."""
     if not isinstance(video, (list, tuple)) or not video:
         found = "an empty list" if isinstance(video, (list, tuple)) else type(video).__name__
-        raise ValueError(f"video: expected a list of images, one a frame; got {found}")
+        raise ValueError(f"video: expected a list of images, one a frame, got {found}")
     names = [f"video, frame {number} of {len(video)}" for number in range(1, len(video) + 1)]
     for frame, name in zip(video, names, strict=True):
         require_kind(frame, name)

@@ -73,7 +73,7 @@ class Sa2VAPredictor:
         strays = {token: tokenizer.convert_tokens_to_ids(token) for token in model.config.token_ids}
         if strays != dict(model.config.token_ids):
             raise RefusedInput(
-                f"tokenizer: its ids {strays} differ from the model's {model.config.token_ids}; use the folder's own"
+                f"tokenizer: its ids {strays} differ from the model's {model.config.token_ids}. Use the folder's own"
             )
         self._model = model
         self._bridge = bridge_of(model)

@@ -21,18 +21,18 @@ def asked(family, text="Hello.", past_text="", pictures=None):
         (
             INTERNVL,
             {"past_text": "<image>"},
-            "past_text holds an image (<image>), and no image is given; give the same",
+            "past_text holds an image (<image>), but no image is given. Give the same",
         ),
         (INTERNVL, {"past_text": "<img><IMG_CONTEXT></img>"}, "past_text holds an image (<IMG_CONTEXT>)"),
-        (INTERNVL, {"text": "<IMG_CONTEXT>"}, "text: <IMG_CONTEXT> stands for a part of an image; take it out"),
+        (INTERNVL, {"text": "<IMG_CONTEXT>"}, "text: <IMG_CONTEXT> stands for a part of an image. Take it out"),
         (INTERNVL, {"text": "<IMG_CONTEXT>", "pictures": (4,)}, "text: <IMG_CONTEXT> stands for a part of an image"),
         *[
             (family, call, said)
             for family in QWEN
             for call, said in (
-                ({"past_text": "<image>"}, "past_text holds an image (<image>), and no image is given; give the same"),
+                ({"past_text": "<image>"}, "past_text holds an image (<image>), but no image is given. Give the same"),
                 ({"past_text": "<|image_pad|>"}, "past_text: <|image_pad|> stands for a part of an image or a video"),
-                ({"text": "<|video_pad|>"}, "text: <|video_pad|> stands for a part of an image or a video; take it"),
+                ({"text": "<|video_pad|>"}, "text: <|video_pad|> stands for a part of an image or a video. Take it"),
                 ({"text": "<|image_pad|>", "pictures": (4,)}, "text: <|image_pad|> stands for a part of an image or"),
                 ({"text": "<|video_pad|>", "pictures": (4,)}, "text: <|video_pad|> stands for a part of an image or"),
             )

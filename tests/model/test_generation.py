@@ -49,7 +49,7 @@ def test_an_answer_of_finite_numbers(drafts):
 @pytest.mark.parametrize(("count", "draft"), [(1, None), (3, None), (1, ANSWER), (3, ANSWER), (3, [])])
 def test_an_overflow_is_an_error_that_names_the_dtype_and_no_answer_to_the_limit(breaks_at, count, draft):
     drafts = None if draft is None else [draft] * count
-    with pytest.raises(ValueError, match="not finite: it or the vision tower overflows torch.float16; take dtype bfl"):
+    with pytest.raises(ValueError, match="not finite: it or the vision tower overflows torch.float16. Take dtype bfl"):
         decoding(torch.float16, breaks_at).answers(prompts(torch.float16, count), drafts)
 
 

@@ -310,8 +310,8 @@ def test_exact_constants_are_a_switch(shared, converted):
     [
         ({"tokenizer": None}, "tokenizer: expected AutoTokenizer"),
         ({"text": "<image><image>"}, "at most one <image>"),
-        ({"image": None, "mask_prompts": [np.ones((1, 4, 4))]}, "regions need an image"),
-        ({"past_text": "no image tokens here"}, "past_text must hold the same image"),
+        ({"image": None, "mask_prompts": [np.ones((1, 4, 4))]}, "expected an image that the regions lie in"),
+        ({"past_text": "no image tokens here"}, "Give the image that past_text holds"),
     ],
 )
 def test_calls_that_cannot_work_say_what_to_do(shared, converted, changes, message):

@@ -124,7 +124,7 @@ def test_a_processor_has_no_effect_and_that_is_said_once(loaded, path, expected,
     for _ in range(2):
         assert same(model.predict_forward(path, TEXT, tokenizer, processor=tokenizer), expected)
     assert [text for text in said() if "processor" in text] == [
-        "processor: has no effect, the model prepares its images itself; the tokenizer is what it needs"
+        "processor: has no effect, since the model prepares its images itself. It needs the tokenizer"
     ]
 
 
@@ -162,22 +162,22 @@ def test_transformers_takes_the_class_as_it_is(loaded):
         ({"image": []}, "image: expected at least one image"),
         ({"image": [Image.new("L", (4, 4)), None]}, "image 2 of 2: expected a PIL image"),
         ({"image": [[Image.new("L", (4, 4))]]}, "image 1 of 1: expected a PIL image.*got list"),
-        ({"text": ["a", "b"]}, "text: expected one text, or one for each image; got 2 for 1"),
+        ({"text": ["a", "b"]}, "text: expected one text, or one for each image, got 2 for 1"),
         ({"image": [Image.new("L", (4, 4))] * 3, "text": ["a", "b"]}, "got 2 for 3"),
         ({"text": 7}, "text: expected str, got int"),
-        ({"image": [Image.new("L", (4, 4))], "past_text": "x"}, "image: a list goes with neither past_text"),
-        ({"video": "film.mp4", "text": "Hello"}, "text: two values stand in its place, str and str"),
+        ({"image": [Image.new("L", (4, 4))], "past_text": "x"}, "image: expected neither past_text"),
+        ({"video": "film.mp4", "text": "Hello"}, "text: expected one value in its place, got str and str"),
         (
             {"image": None, "video": "film.mp4", "text": None},
-            "video: expected a list of images, one a frame; got the t",
+            "video: expected a list of images, one a frame, got the t",
         ),
         (
             {"image": None, "video": "film.mp4", "text": "Hello"},
-            "video: expected a list of images, one a frame; got th",
+            "video: expected a list of images, one a frame, got th",
         ),
-        ({"image": None, "video": Image.new("L", (4, 4))}, "video: expected a list of images, one a frame; got "),
+        ({"image": None, "video": Image.new("L", (4, 4))}, "video: expected a list of images, one a frame, got "),
         ({"image": None, "video": [np.zeros((4, 4))]}, "video, frame 1 of 1: expected a PIL image"),
-        ({"video": [Image.new("L", (4, 4))]}, "video: goes with neither image"),
+        ({"video": [Image.new("L", (4, 4))]}, "video: expected neither image"),
         ({"tokenizer": "my-model"}, "tokenizer: expected AutoTokenizer.from_pretrained"),
     ],
 )
@@ -193,7 +193,7 @@ def test_masks_that_are_no_numbers_are_refused(loaded, path):
     model, tokenizer = loaded
     broken = copy.deepcopy(model)
     broken.sam2.mask_decoder.iou_token.weight.data.fill_(float("inf"))
-    with pytest.raises(ValueError, match="the model overflows torch.float32; load it with dtype=torch.bfloat16"):
+    with pytest.raises(ValueError, match="the model overflows torch.float32. Load it with dtype=torch.bfloat16"):
         broken.predict_forward(path, TEXT, tokenizer)
 
 
@@ -202,7 +202,7 @@ def test_a_model_on_several_devices_is_refused(loaded, path):
     require_one_device(model)
     spread = copy.deepcopy(model)
     spread.seg_projection.to("meta")
-    with pytest.raises(ValueError, match="lies on cpu, meta and computes on one device only; load it with device_map="):
+    with pytest.raises(ValueError, match="lies on cpu, meta, but computes on one device only. Load it with device_"):
         spread.predict_forward(path, TEXT, tokenizer)
 
 
@@ -289,7 +289,7 @@ def test_places_are_told_apart_by_what_stands_there(given, expected):
 
 @pytest.mark.parametrize("given", [("a", "b", TOKENIZER), ("a", TOKENIZER, TOKENIZER), ("a", "b", None)])
 def test_two_values_in_one_place_are_refused(given):
-    with pytest.raises(ValueError, match="two values stand in its place"):
+    with pytest.raises(ValueError, match="expected one value in its place"):
         in_order("image", *given)
 
 

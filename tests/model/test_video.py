@@ -122,11 +122,11 @@ def test_without_seg_there_are_no_masks_and_sam2_is_not_asked(shared, converted,
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"video": []}, "expected a list of images, one a frame; got an empty list"),
+        ({"video": []}, "expected a list of images, one a frame, got an empty list"),
         ({"video": [np.zeros((4, 4))]}, r"frame 1 of 1: .*got an array float64 of shape \(4, 4\)"),
         ({"video": [Image.new("L", (4, 4)), Image.new("L", (4, 5))]}, "frames of one size"),
-        ({"image": Image.new("RGB", (4, 4))}, "goes with neither image"),
-        ({"mask_prompts": [np.ones((1, 4, 4))]}, "goes with neither image nor mask_prompts"),
+        ({"image": Image.new("RGB", (4, 4))}, "expected neither image"),
+        ({"mask_prompts": [np.ones((1, 4, 4))]}, "expected neither image nor mask_prompts"),
         ({"tokenizer": None}, "tokenizer: expected AutoTokenizer"),
     ],
 )

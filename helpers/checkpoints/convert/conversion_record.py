@@ -134,7 +134,9 @@ def read_record(folder: Path) -> ConversionRecord:
     """
     path = folder / RECORD_NAME
     if not path.is_file():
-        raise RefusedInput(f"{path}: not found; expected a folder written by `vesselkit convert`")
+        raise RefusedInput(
+            f"{path}: expected this file of a folder that `vesselkit convert` wrote, found none. Check the path"
+        )
     values = read_document(path, SCHEMA, SCHEMA_VERSION, FIELDS, "Convert again with this version")
     return ConversionRecord(folder, values)
 

@@ -58,7 +58,7 @@ class Stop:
         """Signal handler: the first signal is noted, a second one ends the process in its usual way."""
         self.asked = True
         signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
-        logger.warning("stopping after the current batch; what is computed is kept. Once more to stop at once")
+        logger.warning("stopping after the current batch; finished cases are kept. Ask once more to stop at once")
 
 
 @contextmanager

@@ -282,6 +282,6 @@ def model_failure(error: Exception, frame: Frame) -> Failure:
 def device_failure(error: Exception) -> VesselkitError:
     """What to tell the user where the device itself failed."""
     return VesselkitError(
-        f"the device failed ({nameless(str(error))}); what was computed before is kept. Check the device and run "
+        f"the device failed ({nameless(str(error))}); the cases computed before are kept. Check the device and run "
         "the same command again"
     )

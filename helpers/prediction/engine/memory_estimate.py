@@ -102,9 +102,9 @@ def require_memory(
     needed = weight_bytes(shapes, dtype, quantization) + WORKING_BYTES
     if free is None or needed <= free:
         return
-    found = f"the model needs about {needed / _GB:.0f} GB on {device}, {free / _GB:.0f} GB are free"
+    found = f"the model needs about {needed / _GB:.0f} GB on {device}, but {free / _GB:.0f} GB are free"
     if device.type == "cpu":
-        logger.warning("%s: it may be slow, or be stopped by the system", found)
+        logger.warning("%s. It may be slow, or the system may stop it", found)
         return
     for option, wide, bits in (
         ("--dtype bfloat16", torch.bfloat16, quantization),
@@ -113,5 +113,5 @@ def require_memory(
     ):
         other = weight_bytes(shapes, wide, bits) + WORKING_BYTES
         if other <= free:
-            raise UsageProblem(f"memory: {found}: use {option} (about {other / _GB:.0f} GB)")
-    raise UsageProblem(f"memory: {found}, too few even for --quantize nf4: free some, or use --device cpu")
+            raise UsageProblem(f"memory: {found}. Use {option} (about {other / _GB:.0f} GB)")
+    raise UsageProblem(f"memory: {found}, too little even for --quantize nf4. Free some, or use --device cpu")

@@ -99,14 +99,16 @@ def check_folder(model_dir: Path) -> ModelIdentity:
             raise RefusedInput(f"{path}: {place} points to code outside the folder. Convert again")
     record_path = model_dir / RECORD_NAME
     if not record_path.exists():
-        logger.warning("no %s in the model folder: its code could not be checked", RECORD_NAME)
+        logger.warning("the model folder has no %s, so that its code could not be checked", RECORD_NAME)
         return ModelIdentity(model_dir.name, None, files_fingerprint(model_dir))
     record = read_record(model_dir).values
     recorded = _recorded_code(record_path, record)
     present = {path.name: path for path in model_dir.glob("*.py")}
     for name in sorted(recorded.keys() | present.keys()):
         if name not in present:
-            raise RefusedInput(f"{model_dir / name}: recorded in {RECORD_NAME}, but missing. Convert again")
+            raise RefusedInput(
+                f"{model_dir / name}: expected this file, which {RECORD_NAME} records, found none. Convert again"
+            )
         if name not in recorded:
             raise RefusedInput(f"{present[name]}: code that {RECORD_NAME} does not record. Remove it, or convert again")
         found = hashlib.sha256(present[name].read_bytes()).hexdigest()
@@ -217,7 +219,7 @@ def _recorded_code(path: Path, record: Mapping[str, Any]) -> dict[str, str]:
 
 def _read_json(path: Path, expected: str) -> dict:
     if not path.is_file():
-        raise RefusedInput(f"{path}: not found; expected {expected}. Check the path")
+        raise RefusedInput(f"{path}: expected {expected}, found none. Check the path")
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:

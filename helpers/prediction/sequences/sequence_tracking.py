@@ -71,7 +71,7 @@ class SequencePredictor:
         """
         self._alone = Sa2VAPredictor(model, tokenizer, identity, token_limit)
         if not hasattr(model, "tracker"):
-            raise RefusedInput("the model folder's code follows no sequences; convert again with this version")
+            raise RefusedInput("the model folder's code follows no sequences. Convert again with this version")
         self.mode = mode
         self._model = model
         self._bridge = bridge_of(model)
@@ -263,8 +263,9 @@ class SequencePredictor:
             said.append(SequenceAnswer(text, answer.truncated, len(answer.token_ids), len(seen), answer.seg_states))
             if not len(answer.seg_states):
                 logger.warning(
-                    "the sequence of %s: no [SEG] in the answer about %d frames, so that nothing is followed. A model "
-                    "trained on single frames alone may answer so: use --mode frame, or train it with several frames",
+                    "the sequence of %s: the answer about %d frames holds no [SEG], so that the model follows nothing. "
+                    "A model trained on single frames alone may answer so: use --mode frame, or train it with several "
+                    "frames",
                     seen[0].frame.case_id,
                     len(seen),
                 )

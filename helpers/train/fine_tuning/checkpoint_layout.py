@@ -8,6 +8,7 @@ import torch
 
 from helpers.checkpoints.convert.key_map import LoraName, canonical_name, inverse, places, restore_map
 from helpers.core.errors import RefusedInput
+from helpers.core.shown_text import counted
 from helpers.model.modeling_sa2va import Sa2VAModel
 from helpers.train.fine_tuning.starting_model import LoraLinear
 
@@ -62,8 +63,9 @@ def load_trained(
     missing, strays = sorted(set(wanted) - set(stored)), sorted(set(stored) - set(wanted))
     if missing or strays:
         raise RefusedInput(
-            f"the checkpoint is of another run: it lacks {len(missing)} tensors (first {(missing or ['-'])[0]}) and "
-            f"holds {len(strays)} that this one does not train (first {(strays or ['-'])[0]})"
+            f"the checkpoint is of another run: it lacks {counted(len(missing), 'tensor')} (first "
+            f"{(missing or ['-'])[0]}) and holds {counted(len(strays), 'tensor')} that this run does not train (first "
+            f"{(strays or ['-'])[0]})"
         )
     wrong = [name for name in wanted if stored[name].shape != wanted[name].shape]
     if wrong:

@@ -76,7 +76,7 @@ def run_training(
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command and end the process with the exit codes of `vesselkit`."""
     parser = parser_of("helpers.train.fine_tuning.fine_tune", "Train Sa2VA with mmengine.", EXAMPLE)
-    parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint of the work folder")
+    parser.add_argument("--resume", action="store_true", help="resume from the last checkpoint in the work folder")
     given = parser.parse_args(arguments)
     with exit_codes(), exit_as_interrupted():
         last = run_training(

@@ -64,8 +64,8 @@ def from_bases(
     require_fields(official, origin)
     if is_internlm2(sources[SourceRole.BASE].tensors):
         raise RefusedInput(
-            f"{base}: its language model is InternLM2, which is converted and predicts here, and is not trained yet. "
-            "Train it with the official code, and convert the checkpoint"
+            f"{base}: expected a language model that this kit trains, found InternLM2, which it only "
+            "converts and predicts with. Train it with the official code, and convert the checkpoint"
         )
     with tempfile.TemporaryDirectory() as folder:
         facts = write_tokenizer(base, Path(folder), special_tokens)
@@ -101,7 +101,7 @@ def from_bases(
 def _opened(path: Path, kind: CheckpointKind) -> TensorSource:
     source = open_source(path)
     if source.kind is not kind:
-        raise UsageProblem(f"{path}: expected a source of kind '{kind.value}', this is of kind '{source.kind.value}'")
+        raise UsageProblem(f"{path}: expected a source of kind '{kind.value}', found one of kind '{source.kind.value}'")
     return source
 
 

@@ -134,7 +134,9 @@ class Sa2VAForTraining(BaseModel):
             data: lists of the items of `SegmentationSamples`, by their names.
         """
         if mode != "loss":
-            raise UsageProblem(f"mode: this model only trains, asked for {mode!r}. Predict with vesselkit predict")
+            raise UsageProblem(
+                f"mode: expected 'loss', since this model only trains, got {mode!r}. Predict with vesselkit predict"
+            )
         self._require_sizes(data)
         device, seed = next(self.parameters()).device, self._seed + int(data["position"][0])
         # Dropout draws from torch's own generator: seeded by position, a resumed run draws what it would have drawn.

@@ -18,6 +18,7 @@ from helpers.checkpoints.read.unpickle import load_torch_file
 from helpers.core.atomic import flush
 from helpers.core.errors import OUT_OF_MEMORY, RefusedInput, Stopped, UsageProblem, VesselkitError, in_words
 from helpers.core.progress import Bar
+from helpers.core.shown_text import counted
 from helpers.prediction.engine.memory_estimate import is_out_of_memory
 from helpers.train.test_route.mmengine_scope import HOOKS, RUNNERS, Runner
 
@@ -46,11 +47,16 @@ def last_checkpoint(work_dir: Path) -> Path | None:
         return work_dir / name
     found = list_checkpoints(work_dir)
     if found:
-        _log.warning("%s: last_checkpoint names %s; taken was %s", work_dir, name or "nothing", found[-1].path.name)
+        _log.warning(
+            "%s: last_checkpoint names %s; the training resumes from %s",
+            work_dir,
+            f"{name}, which is not there" if name else "nothing",
+            found[-1].path.name,
+        )
         return found[-1].path
     if name is not None:
         raise RefusedInput(
-            f"{work_dir}: last_checkpoint names {name}, and no checkpoint is there. Copy it back, or remove "
+            f"{work_dir}: last_checkpoint names {name}, but no checkpoint is there. Copy it back, or remove "
             "last_checkpoint to start anew"
         )
     return None
@@ -61,8 +67,8 @@ def refuse_earlier(work_dir: Path) -> None:
     found = list_checkpoints(work_dir) if work_dir.is_dir() else ()
     if found:
         raise UsageProblem(
-            f"{work_dir}: holds {len(found)} checkpoints of an earlier training, the last {found[-1].path.name}. Go on "
-            "with it by --resume, or name another folder with --work-dir"
+            f"{work_dir}: expected no earlier training, found {counted(len(found), 'checkpoint')}, the last "
+            f"{found[-1].path.name}. Resume it with --resume, or name another folder with --work-dir"
         )
 
 
@@ -113,7 +119,7 @@ def _kept(work_dir: Path) -> str:
     names = [one.path.name for one in list_checkpoints(work_dir)] if work_dir.is_dir() else []
     if not names:
         return "no checkpoint was written yet, start anew"
-    return f"the last checkpoint is {names[-1]}, go on from it with --resume"
+    return f"the last checkpoint is {names[-1]}, resume it with --resume"
 
 
 @RUNNERS.register_module()
@@ -139,7 +145,9 @@ class TrainingRunner(Runner):
         checkpoint: dict[str, Any] = {str(name): entry for name, entry in content.items()}
         lacking = [name for name in ("meta", "state_dict", "optimizer", "param_schedulers") if name not in checkpoint]
         if lacking:
-            raise RefusedInput(f"{filename}: expected a checkpoint to resume from, it lacks {', '.join(lacking)}")
+            raise RefusedInput(
+                f"{filename}: expected a checkpoint to resume from, found one without {', '.join(lacking)}"
+            )
         model = self.model.module if is_model_wrapper(self.model) else self.model
         model.load_trained(checkpoint["state_dict"])
         # The log's history is not read; its windows start anew.
@@ -176,7 +184,7 @@ class TrainingRunner(Runner):
 def _other_than(refused: Path) -> str:
     """What to do about a checkpoint that cannot be read where its folder holds others."""
     others = [one.path.name for one in list_checkpoints(refused.parent) if one.path.name != refused.name]
-    return f" Or move {refused.name} away: --resume then goes on from {others[-1]}." if others else ""
+    return f" Or move {refused.name} away: --resume then resumes from {others[-1]}." if others else ""
 
 
 @HOOKS.register_module()

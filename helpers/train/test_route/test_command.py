@@ -7,6 +7,7 @@ import typer
 from mmengine.dist import is_main_process
 
 from helpers.core.errors import VesselkitError
+from helpers.core.shown_text import counted
 from helpers.core.vocabulary import Launcher
 from helpers.evaluation.leakage.standing import UNKNOWN_TITLE
 from helpers.evaluation.markdown import stands_beside
@@ -59,7 +60,7 @@ def metrics_text(metrics: Mapping[str, float]) -> str:
             notes = stands_beside({"metric": name, "n_cases": metrics.get("vessel/n_cases", 0), **noted})
             lines.append(f"{title}: {value:.3f}{interval}" + (f" ({', '.join(notes)})" if notes else ""))
     counts = {name: metrics.get(f"vessel/n_{name}", 0) for name in ("cases", "failed")}
-    return "\n".join([*lines, f"{counts['cases']:.0f} cases, {counts['failed']:.0f} of them failed"])
+    return "\n".join([*lines, f"{counted(int(counts['cases']), 'case')}, {int(counts['failed'])} of them failed"])
 
 
 def require_predicted(metrics: Mapping[str, float]) -> None:

@@ -77,7 +77,9 @@ class Sa2VAForPrediction(BaseModel):
             pretrained if pretrained == NOTHING else _path(pretrained),
         )
         if model_dir and sources.given:
-            raise UsageProblem(f"model.{sources.given[0]}: goes with load_from, and model.model_dir was given")
+            raise UsageProblem(
+                f"model.{sources.given[0]}: expected load_from beside it, got model.model_dir. Leave one of them out"
+            )
         self._choice = ModelChoice(
             _path(model_dir or None), None, sources, device=device, dtype=dtype, max_new_tokens=token_limit
         )

@@ -169,7 +169,7 @@ def test_a_record_that_lacks_a_field_is_refused(tmp_path, field):
 
 
 def test_no_record_and_a_record_of_another_version_are_refused(tmp_path):
-    with pytest.raises(RefusedInput, match=r"conversion.json: not found; expected a folder written by `vesselkit conv"):
+    with pytest.raises(RefusedInput, match=r"conversion.json: expected this file of a folder that `vesselkit conv"):
         read_record(tmp_path)
     (tmp_path / "conversion.json").write_text(json.dumps(built() | {"schema_version": 2}))
     with pytest.raises(RefusedInput, match="expected vesselkit.conversion version 1, found .* version 2"):

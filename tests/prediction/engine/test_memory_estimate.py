@@ -50,10 +50,10 @@ def require(shapes, monkeypatch, free, dtype=torch.bfloat16, quantization=None, 
 @pytest.mark.parametrize(
     "free, dtype, advice",
     [
-        (20, torch.float32, r"needs about 34 GB on cuda:0, 20 GB are free: use --dtype bfloat16 \(about 18 GB\)"),
-        (14, torch.bfloat16, r"needs about 18 GB on cuda:0, 14 GB are free: use --quantize int8 \(about 11 GB\)"),
-        (10, torch.bfloat16, r"10 GB are free: use --quantize nf4 \(about 8 GB\)"),
-        (6, torch.bfloat16, r"6 GB are free, too few even for --quantize nf4: free some, or use --device cpu"),
+        (20, torch.float32, r"needs about 34 GB on cuda:0, but 20 GB are free. Use --dtype bfloat16 \(about 18 GB\)"),
+        (14, torch.bfloat16, r"needs about 18 GB on cuda:0, but 14 GB are free. Use --quantize int8 \(about 11 GB\)"),
+        (10, torch.bfloat16, r"10 GB are free. Use --quantize nf4 \(about 8 GB\)"),
+        (6, torch.bfloat16, r"6 GB are free, too little even for --quantize nf4. Free some, or use --device cpu"),
     ],
 )
 def test_too_little_is_refused_with_what_fits(shapes, monkeypatch, free, dtype, advice):
@@ -67,7 +67,7 @@ def test_enough_or_unknown_passes(shapes, monkeypatch, caplog):
     require(shapes, monkeypatch, None)
     assert not caplog.records
     require(shapes, monkeypatch, 6 * GB, device=torch.device("cpu"))
-    assert "needs about 18 GB on cpu, 6 GB are free" in caplog.text
+    assert "needs about 18 GB on cpu, but 6 GB are free" in caplog.text
 
 
 @pytest.mark.parametrize("device", [GPU, torch.device("cuda")])

@@ -58,7 +58,7 @@ def test_added_and_missing_code_is_refused(folder):
         check_folder(folder)
     (folder / "extra.py").unlink()
     (folder / "modeling.py").unlink()
-    with pytest.raises(RefusedInput, match=r"modeling.py: recorded in conversion.json, but missing"):
+    with pytest.raises(RefusedInput, match=r"modeling.py: expected this file, which conversion.json records, f"):
         check_folder(folder)
 
 
@@ -216,5 +216,5 @@ def test_too_little_memory_is_told_before_loading(fixture_folder, monkeypatch):
     monkeypatch.setattr(memory_estimate, "free_bytes", lambda device: 10**9)
     monkeypatch.setattr(model_loading, "fill", None)
     for refuse in (load_model, check_memory):
-        with pytest.raises(UsageProblem, match="needs about 2 GB on cuda, 1 GB are free, too few"):
+        with pytest.raises(UsageProblem, match="needs about 2 GB on cuda, but 1 GB are free, too little"):
             refuse(fixture_folder, "cuda", "bfloat16")

@@ -155,7 +155,7 @@ def test_an_answer_without_seg_is_a_status_of_each_frame_and_told_once(
         assert PredictionStatus.NO_SEG not in found and run.mask("c4", "p1") is not None
     else:
         assert found == [PredictionStatus.NO_SEG] * len(drawn) and run.mask("c4", "p1") is None
-    assert caplog.text.count("no [SEG] in the answer about 5 frames") == 1
+    assert caplog.text.count("the answer about 5 frames holds no [SEG]") == 1
 
 
 def test_a_frame_that_the_model_fails_on_does_not_end_the_sequence(loaded, drawn, monkeypatch, caplog):

@@ -43,20 +43,20 @@ def checkpoints(folder, *names, pointer=None):
 def test_the_checkpoint_to_go_on_from_is_in_the_work_folder(tmp_path, caplog, pointer, wanted):
     checkpoints(tmp_path, "iter_2.pth", "iter_10.pth", "iter_11.pth.partial", pointer=pointer)
     assert last_checkpoint(tmp_path) == tmp_path / wanted
-    assert ("taken was iter_10.pth" in caplog.text) is (wanted == "iter_10.pth")
+    assert ("resumes from iter_10.pth" in caplog.text) is (wanted == "iter_10.pth")
 
 
 def test_a_folder_without_checkpoints_starts_anew_unless_one_was_lost(tmp_path):
     assert last_checkpoint(tmp_path / "none") is None and last_checkpoint(tmp_path) is None
     checkpoints(tmp_path, pointer="/x/iter_2.pth")
-    with pytest.raises(RefusedInput, match=r"names iter_2.pth, and no checkpoint is there. Copy it back, or remove"):
+    with pytest.raises(RefusedInput, match=r"names iter_2.pth, but no checkpoint is there. Copy it back, or remove"):
         last_checkpoint(tmp_path)
 
 
 @pytest.mark.parametrize(
     ("raised", "kind", "said"),
     [
-        (KeyboardInterrupt(), Stopped, "stopped; the last checkpoint is iter_2.pth, go on from it with --resume"),
+        (KeyboardInterrupt(), Stopped, "stopped; the last checkpoint is iter_2.pth, resume it with --resume"),
         (
             OSError(errno.EIO, "no answer", "x.pth"),
             VesselkitError,
@@ -87,9 +87,7 @@ def test_an_earlier_training_is_not_written_over(tmp_path):
     refuse_earlier(tmp_path / "none")
     refuse_earlier(tmp_path)
     checkpoints(tmp_path, "iter_2.pth", "iter_4.pth")
-    with pytest.raises(
-        UsageProblem, match=r"holds 2 checkpoints of an earlier training, the last iter_4.pth.*--resume"
-    ):
+    with pytest.raises(UsageProblem, match=r"found 2 checkpoints, the last iter_4.pth.*--resume"):
         run_training(CONFIG, work_dir=tmp_path, options=small_options())
 
 
@@ -119,7 +117,7 @@ def scheduler():
         pytest.param(
             scheduler,
             Stopped,
-            "stopped; the last checkpoint is iter_2.pth, go on from it with --resume",
+            "stopped; the last checkpoint is iter_2.pth, resume it with --resume",
             marks=pytest.mark.endurance,
         ),
     ],
@@ -147,7 +145,7 @@ def test_a_damaged_checkpoint_is_refused_with_the_one_before(trained, tmp_path):
     for name in ("iter_2.pth", "iter_4.pth", "last_checkpoint"):
         shutil.copy(trained.with_name(name), tmp_path)
     os.truncate(tmp_path / "iter_4.pth", 5000)
-    with pytest.raises(RefusedInput, match=r"iter_4.pth .* Or move iter_4.pth away: --resume then goes on from iter_2"):
+    with pytest.raises(RefusedInput, match=r"iter_4.pth .* Or move iter_4.pth away: --resume then resumes from iter_2"):
         run_training(CONFIG, work_dir=tmp_path, resume=True, options=small_options())
 
 

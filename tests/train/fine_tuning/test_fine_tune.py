@@ -115,7 +115,7 @@ def test_a_checkpoint_of_another_run_is_not_resumed(trained, tmp_path):
     content["state_dict"].pop(name)
     torch.save(content, tmp_path / "iter_2.pth")
     (tmp_path / "last_checkpoint").write_text(str(tmp_path / "iter_2.pth"))
-    with pytest.raises(RefusedInput, match="of another run: it lacks 1 tensors"):
+    with pytest.raises(RefusedInput, match="of another run: it lacks 1 tensor "):
         run_training(CONFIG, work_dir=tmp_path, resume=True, options=small_options())
 
 
