@@ -11,6 +11,7 @@ import numpy as np
 
 from helpers.core.atomic import write_json_atomic, write_text_atomic
 from helpers.core.errors import RefusedInput
+from helpers.core.shown_text import counted
 from helpers.data.exchange.brush_rle import BadBrush, decode_brush, encode_brush
 from helpers.data.exchange.exchanged import (
     AS_LABELLED,
@@ -28,6 +29,8 @@ from helpers.data.exchange.exchanged import (
 _IMAGES, _FILE, _CONFIG = "images", "tasks.json", "labels.xml"
 _FROM, _TO = "tag", "image"
 _WORK = ("annotations", "completions")  # the second in exports of before 1.0
+# What is answered about an image or a region: it draws nothing, whatever region stands in it too.
+_ANSWERS = frozenset({"choices", "taxonomy", "textarea", "rating", "number", "datetime", "relation"})
 _UPLOADED = re.compile(r"[0-9a-f]{8}-(?=.)")  # what Label Studio puts before the names of files uploaded to it
 _XML = str.maketrans({"&": "&amp;", "<": "&lt;", '"': "&quot;"})
 
@@ -76,7 +79,7 @@ def read_label_studio_masks(files: Iterable[Path], choice: VesselChoice = AS_LAB
         RefusedInput: for several labels where nothing is said of them, several annotations of one task, images turned
             in the tool, and other shapes.
     """
-    drawn, untouched, labels = [], 0, dict[str, Path]()
+    drawn, untouched, answers, labels = [], 0, 0, dict[str, Path]()
     for path in files:
         value = read_annotations(path)
         if not is_label_studio(value):
@@ -87,7 +90,9 @@ def read_label_studio_masks(files: Iterable[Path], choice: VesselChoice = AS_LAB
             if layers is None:
                 untouched += 1
                 continue
-            labelled = [(_label(where, layer), layer) for layer in layers]
+            shapes = [layer for layer in layers if layer.get("type") not in _ANSWERS]
+            answers += len(layers) - len(shapes)
+            labelled = [(_label(where, layer), layer) for layer in shapes]
             labels = dict.fromkeys((label for label, _ in labelled), path) | labels
             drawn.append((where, _image_name(where, task["data"]), labelled))
     vessel, masks = choice.vessel_of(labels), []
@@ -97,7 +102,10 @@ def read_label_studio_masks(files: Iterable[Path], choice: VesselChoice = AS_LAB
             masks.append(GivenMask(name, partial(_read, where, layers)))
         else:
             untouched += 1  # an empty annotation states no size
-    return GivenMasks(tuple(masks), untouched, vessel_notes(vessel), stated=True)
+    notes = vessel_notes(vessel)
+    if answers:
+        notes += (f"{counted(answers, 'answer')} beside the brush layers left out, such as choices and texts",)
+    return GivenMasks(tuple(masks), untouched, notes, stated=True)
 
 
 def _layers(where: str, task: dict) -> list[dict] | None:

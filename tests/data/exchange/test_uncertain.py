@@ -154,6 +154,15 @@ def test_brush_layers_are_united_under_the_name_the_image_had(tmp_path):
     assert found.keys() == {"a", "b-0", "0123abcd-c"} and np.array_equal(found["a"], first | second)
 
 
+def test_answers_beside_brush_layers_draw_nothing_and_are_counted(tmp_path):
+    region = layer(value={**layer()["value"], "choices": ["sure"]}, type="choices")
+    answers = [region, {"type": "choices", "value": {"choices": ["good"]}}, {"type": "relation", "from_id": "a"}]
+    (tmp_path / "a.json").write_text(json.dumps([task(layer(), *answers), task(*answers, image="/b.png")]))
+    found = read_masks(tmp_path, Exchange.LABEL_STUDIO)
+    assert [(one.name, int(one.read().sum())) for one in found.masks] == [("a", int(MASK.sum()))]
+    assert found.untouched == 1 and found.notes[-1].startswith("6 answers beside the brush layers left out")
+
+
 @pytest.mark.parametrize("kind", [Exchange.LABELME, Exchange.COCO, Exchange.LABEL_STUDIO])
 def test_one_label_counts_over_all_files(tmp_path, kind):
     for name, label in (("a", "vessel"), ("b", "vessel"), ("c", "catheter")):
