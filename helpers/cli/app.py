@@ -180,5 +180,5 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if not ended.code and settings.afterwards is not None:
             settings.afterwards()
         if ended.code == Stopped.exit_code:  # Typer's answer to Ctrl-C, which says nothing
-            typer.echo("Error: stopped; give the same command again, which goes on or starts anew", err=True)
+            typer.echo("Error: stopped; give the same command again, which resumes or starts anew", err=True)
         raise

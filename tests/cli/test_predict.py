@@ -146,7 +146,7 @@ def test_an_interrupt_ends_with_130_and_says_how_to_go_on(call, model, tmp_path,
     ended = call("predict", "--model", str(model), "--data", "data", "--output", "run")
     assert (ended.code, ended.err.splitlines()[-1]) == (
         130,
-        "Error: stopped; give the same command again, which goes on or starts anew",
+        "Error: stopped; give the same command again, which resumes or starts anew",
     )
 
 

@@ -50,7 +50,7 @@ def test_whole_patients_are_kept_in_parts_and_chosen_by_them(folder):
 def test_the_same_again_is_kept_and_another_is_refused(folder):
     first = shares(folder).run()
     assert shares(folder).run() == first
-    refusal = r"set/dataset\.json: another split is kept with the data \(train 8, dev 1, test 3 patients\)"
+    refusal = r"set/dataset\.json: another split is kept with the data \(by patients: train 8, dev 1, test 3\)"
     for image in (folder / "images").iterdir():  # others are refused before a frame is read
         image.write_bytes(image.read_bytes()[:60])
     for asked in (shares(folder, seed=1), replace(shares(folder), train=60, dev=20), SplitRequest(Opening(folder), 3)):

@@ -54,10 +54,10 @@ class Split:
         }
 
     def to_text(self) -> str:
-        """`train 8, dev 1, test 3 patients`; `none` for a split of no parts."""
+        """`by patients: train 8, dev 1, test 3`; `none` for a split of no parts."""
         if not self.parts:
             return "none"
-        return ", ".join(f"{name} {len(patients)}" for name, patients in self.parts.items()) + " patients"
+        return "by patients: " + ", ".join(f"{name} {len(patients)}" for name, patients in self.parts.items())
 
 
 # A split that leaves the splits of the layout as they are: what a new one is made from.
