@@ -41,6 +41,7 @@ demo: $(STAMP) ## from a trained tiny checkpoint to masks, scores and a review, 
 test: $(STAMP) ## check style, run the tests
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+	@$(BIN)/python -m compileall -q -j 2 helpers # else each worker compiles all of it
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist worksteal -m "not releases and not endurance"
 
 releases: $(STAMP) ## before a release: the newest transformers, and long tests of what seldom changes

@@ -8,13 +8,12 @@ import tempfile
 from pathlib import Path
 
 import pytest
-import torch
 from hypothesis import settings
 from PIL import Image
 
 from helpers.core import terminal
 from tests.support.offline.no_network import block
-from tests.support.offline.quick_start import leave_out
+from tests.support.offline.quick_start import leave_out, seed, seed_torch_when_imported
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 OFFLINE = Path(__file__).resolve().parent / "support" / "offline"
@@ -33,6 +32,7 @@ MODEL_FOLDERS = ("tests/train/",)  # where nearly all do without such a fixture
 
 block()
 leave_out()
+seed_torch_when_imported()
 # What is imported and collected stays, so that the search for garbage can pass over it: a tenth of the collection.
 gc.disable()
 gc.set_threshold(20_000, 20)
@@ -87,9 +87,7 @@ def _no_lines_of_progress(monkeypatch):
 @pytest.fixture(autouse=True)
 def _seeded():
     """The same random numbers in every test, whatever ran before it."""
-    torch.default_generator.manual_seed(0)  # torch.manual_seed asks each kind of device first, a millisecond
-    if torch.cuda.is_initialized():
-        torch.cuda.manual_seed_all(0)
+    seed()
 
 
 def pytest_configure(config):
