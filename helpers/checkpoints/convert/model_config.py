@@ -132,9 +132,8 @@ def native_model(
     }
     try:
         config = Sa2VAConfig(vision_config=vision, text_config=text, **common)
-        return config, target_shapes(
-            config
-        )  # an unknown activation or rotary type shows only when the modules are made
+        # An unknown activation or rotary type shows only when the modules are made.
+        return config, target_shapes(config)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise RefusedInput(
             f"{origin}: transformers cannot build this model ({type(error).__name__}: {error}); use the config of the "
