@@ -247,7 +247,7 @@ def families_agree(family: str, old: Found, new: Found) -> None:
 
 def a_bare_load_takes_the_stored_dtype_or_warns(old: Found, new: Found) -> None:
     assert (old.facts["dtype"], new.facts["dtype"]) == ("torch.float32", "torch.bfloat16")
-    for words in ("loading bfloat16 weights as float32", "pass dtype=torch.bfloat16"):
+    for words in ("loading bfloat16 weights as float32", "Pass dtype=torch.bfloat16"):
         assert words in old.said and words not in new.said
 
 

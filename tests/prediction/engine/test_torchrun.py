@@ -12,7 +12,7 @@ from helpers.runs.run_folder import open_run
 from tests.support.fixture_model import COMMAND, command, draw_angiograms, run, start
 from tests.support.run_files import run_files
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.longest]
 
 
 @pytest.fixture(scope="module")
@@ -29,6 +29,16 @@ def torchrun(*arguments):
     return [*launch, *COMMAND, *map(str, arguments)]
 
 
+def test_two_ranks_give_what_one_process_gives(arguments, tmp_path):
+    given, whole = arguments
+    said = run(torchrun(*given, tmp_path / "run"))
+    assert "8 cases: 8 ok" in said
+    assert run_files(tmp_path / "run") == run_files(whole)
+    assert open_run(tmp_path / "run").table().equals(open_run(whole).table())
+    assert len(list((tmp_path / "run/locks").glob("shard-*-of-2.lock"))) == 2
+
+
+@pytest.mark.endurance
 def test_a_rank_that_dies_leaves_a_run_to_go_on_with(arguments, tmp_path):
     given, whole = arguments
     process = start(torchrun(*given, tmp_path / "run"))

@@ -145,6 +145,7 @@ def test_options_that_cannot_work_are_refused(changes, message, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.endurance  # what they are wrapped in is looked at in test_parallel
 def test_two_processes_train_one_model(tmp_path):
     torchrun = ("-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "29613", "-m")
     ran = subprocess.run(
