@@ -92,7 +92,7 @@ def key_path(root: Path, saved: Saved) -> Path:
     patients these are could not be told.
 
     Raises:
-        RefusedInput: where a file of that place is no key.
+        RefusedInput: where the file in that place is not a key.
     """
     own = default_key_path(root)
     split = None if saved.above is None else saved.above.rules.split

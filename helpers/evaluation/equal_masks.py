@@ -35,7 +35,7 @@ def equal_mask_warnings(tables: Mapping[str, pd.DataFrame], own: Collection[str]
     """
     return [
         f"{name}: {_equal_text(found)}, which nothing drawn apart from it does: either was made from the other, and "
-        "these scores are no measure of it. Check where the masks of the data set and those of the run come from"
+        "these scores do not measure it. Check where the masks of the data set and those of the run come from"
         for name, table in tables.items()
         if name not in own and (found := equal_masks(table)) is not None
     ]

@@ -51,7 +51,7 @@ def headline(summary: Mapping[str, Any]) -> str:
     if is_copy(equal_masks_of(summary, run["name"])):
         return (
             f"{run['name']}: no headline: {equal}, so that one was made from the other. A mean Dice of "
-            f"{dice['mean']:.3f}, {sizes}, is no measure of this run; {_whose(summary, run)}."
+            f"{dice['mean']:.3f}, {sizes}, does not measure this run; {_whose(summary, run)}."
         )
     parts = [f"{run['name']}: mean Dice {dice['mean']:.3f}{_interval(dice)}, {sizes}"]
     failed = _scored_cases(run) - scored

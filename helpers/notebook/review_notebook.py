@@ -120,7 +120,7 @@ def open_review(settings: ReviewSettings, chosen: tuple[ChosenRun, ...], dataset
 def _latest_metrics(project: str, config_sha256: str, prompt: str) -> Metrics | None:
     """The newest evaluation of the project that scored this run and prompt; None where there is none.
 
-    Those of another version or damaged are skipped: the review goes on without scores, and says so.
+    Scores of another version and damaged ones are skipped: the review opens without them and says so.
     """
     for folder in paths.newest_first(paths.stage_folder(project, Stage.EVALUATE), SUMMARY_NAME):
         try:
